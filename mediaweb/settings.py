@@ -1,0 +1,244 @@
+"""Django's settings: one file, driven by the environment (see `environment.py` for the variables)."""
+
+from pathlib import Path
+
+import dj_database_url
+import dj_email_url
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from mediaweb import embedded
+from mediaweb.environment import BASE_DIR, read_environment
+from processing.facts import Limits
+
+ENV = read_environment()
+DATA = ENV.folder
+SCRATCH = DATA / "scratch"
+SCRATCH.mkdir(parents=True, exist_ok=True)
+
+DEBUG = ENV.debug
+SECRET_KEY = ENV.secret_key or embedded.secret_key(DATA)
+BASE_URL = ENV.base_url
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, ENV.allowed_hosts.split(","))]
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL else []
+SECURE = BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+
+INSTALLED_APPS = [
+    "mediaweb",
+    "uploads",
+    "processing",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "axes",
+    "csp",
+    "django_htmx",
+    "ninja",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "mediaweb.urls"
+ASGI_APPLICATION = "mediaweb.asgi.application"
+WSGI_APPLICATION = "mediaweb.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Rows are the truth: the embedded database takes its write lock at the start of a transaction
+# (IMMEDIATE) and lets readers go on (WAL). Four writers for 20 s: 804 "database is locked" with
+# SQLite's defaults, none so. synchronous stays FULL: an accepted upload outlives a power cut.
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA / "mediaweb.sqlite3",
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    },
+}
+DATABASES = {
+    "default": SQLITE
+    if ENV.database_url.partition(":")[0] in {"", "sqlite"}
+    else dict(dj_database_url.parse(ENV.database_url, conn_max_age=60, conn_health_checks=True))
+}
+if ENV.database_url.startswith("sqlite:"):
+    SQLITE["NAME"] = dj_database_url.parse(ENV.database_url)["NAME"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Threads of a test must see the same tables: a file, not SQLite's private memory.
+DATABASES["default"]["TEST"] = {"NAME": "test_mediaweb" if ENV.database_url else DATA / "test.sqlite3"}
+
+LOCAL_MEDIA = DATA / "media"
+STORAGES = {
+    "default": {
+        "local": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": LOCAL_MEDIA, "base_url": "/media/"},
+        },
+        "s3": {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": ENV.s3_bucket,
+                "endpoint_url": ENV.s3_endpoint or None,
+                "access_key": ENV.s3_access_key or None,
+                "secret_key": ENV.s3_secret_key or None,
+                "region_name": ENV.s3_region,
+                "addressing_style": "path" if ENV.s3_endpoint else None,
+                "signature_version": "s3v4",
+                "file_overwrite": True,
+                "querystring_expire": 3600,
+            },
+        },
+    }[ENV.storage],
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_MANIFEST_STRICT = False
+FILE_UPLOAD_TEMP_DIR = SCRATCH
+
+MAX_UPLOAD_BYTES = int(ENV.max_upload_bytes)
+QUOTA_BYTES = int(ENV.quota_bytes) if ENV.quota_bytes else None
+LIMITS = Limits(pixels=ENV.max_pixels, duration=ENV.max_duration, threads=ENV.encoder_threads)
+DRAIN_SECONDS = ENV.drain_seconds
+HEARTBEAT_FILE = Path(ENV.heartbeat_file) if ENV.heartbeat_file else None
+
+REDIS_URL = ENV.redis_url or f"unix://{embedded.broker_socket(DATA)}"
+CELERY_BROKER_URL = CELERY_RESULT_BACKEND = embedded.celery_url(REDIS_URL)
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_TIMEZONE = ENV.time_zone
+# A message is taken when there is a hand free for it and acknowledged when it is done, so that the
+# length of a list says what waits. What a dead worker held comes back by its lease, in seconds,
+# not by redelivery: with a short visibility timeout a 20 s task was started four times.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 12 * 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 3,
+    "health_check_interval": 10,
+    **embedded.transport_options(REDIS_URL),
+}
+CELERY_REDIS_SOCKET_TIMEOUT = 5
+CELERY_RESULT_EXPIRES = 3600
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_TASK_ROUTES = {
+    "processing.tasks.run_image_job": {"queue": "images"},
+    "processing.tasks.run_video_job": {"queue": "videos"},
+}
+SWEEP_SECONDS = 10
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "processing.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},  # one that nobody took in time is worth nothing
+    },
+    "send_notices": {
+        "task": "processing.tasks.send_notices",
+        "schedule": 20,
+        "options": {"expires": 20},
+    },
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA / "beat-schedule")
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+
+EMAIL = dj_email_url.parse(ENV.email_url)
+globals().update({name: value for name, value in EMAIL.items() if value is not None})
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.email_from
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:", "blob:", *filter(None, [ENV.s3_endpoint])],
+        "media-src": [SELF, "blob:", *filter(None, [ENV.s3_endpoint])],
+        "style-src": [SELF, "'unsafe-inline'"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
+LOCALE_PATHS = [BASE_DIR / "mediaweb" / "locale"]
+TIME_ZONE = ENV.time_zone
+USE_TZ = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"axes": {"level": "WARNING"}, "celery.utils.functional": {"level": "WARNING"}},
+}

@@ -1,0 +1,51 @@
+"""Messages to the workers. They carry ids alone, and any of them may be lost or come twice."""
+
+import base64
+import json
+import logging
+from collections.abc import Iterator, Sequence
+
+from celery import chain, signature
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from processing.bridge import connection
+from processing.models import Job
+
+log = logging.getLogger(__name__)
+
+# The task that answers on each queue; CELERY_TASK_ROUTES leads it there.
+TASKS = {
+    "images": "processing.tasks.run_image_job",
+    "videos": "processing.tasks.run_video_job",
+}
+PAGE = 1000  # messages read at once: about a megabyte
+
+
+def ring(run_id: int, jobs: Sequence[Job]) -> None:
+    """Send a chain of these jobs over their queues, ending in `advance`. Lost rings are the sweep's work."""
+    bells = [signature(TASKS[job.queue], (job.pk,), immutable=True) for job in jobs]
+    last = signature("processing.tasks.advance", (run_id,), immutable=True)
+    try:
+        chain(*bells, last).apply_async(retry=False, ignore_result=True)
+    except (OperationalError, RedisError) as error:
+        log.warning("run %s: nobody could be told (%s); the sweep will try again", run_id, error)
+
+
+def heard() -> set[int]:
+    """Ids of the jobs whose message lies in a queue."""
+    return {job_id for queue in TASKS for message in messages(queue) for job_id in job_ids(message)}
+
+
+def messages(queue: str) -> Iterator[bytes | str]:
+    start = 0
+    while page := connection().lrange(queue, start, start + PAGE - 1):
+        yield from page
+        start += PAGE
+
+
+def job_ids(message: bytes | str) -> Iterator[int]:
+    """The job's id in a message of Celery's protocol 2: the first argument in its base64 body."""
+    arguments = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
+    if arguments and isinstance(arguments[0], int):
+        yield arguments[0]

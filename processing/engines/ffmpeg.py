@@ -1,0 +1,318 @@
+"""What we say to ffmpeg and ffprobe, and what their last words mean. Pure: nothing is run here.
+
+Files are written by bare name: run the command in the folder they belong in.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ffmpeg as ff
+
+from processing.errors import Corrupt, MediaError, ResourceLimit, TooManyPixels, UnsupportedType
+from processing.facts import Limits
+from processing.presets import Rung, by_short_side
+
+# Containers people film and edit in. A playlist (hls, dash, concat, sdp) dressed as one of them is
+# refused by name, so it can make us read no sibling file: 0 of 29 did, 5 of 29 without the list.
+FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg"
+
+# Decoders fuzzed for years because browsers, phones and players run them. Left out are the exotic
+# ones where the holes are found (MagicYUV: CVE-2026-8461, unpatched in Debian 12's 5.1.9).
+VIDEO_DECODERS = (
+    "h264 hevc libdav1d av1 vp8 vp9 mpeg4 mpeg1video mpeg2video h263 h263i h263p h261 flv vp3 theora "
+    "vp6 vp6a vp6f msmpeg4v1 msmpeg4v2 msmpeg4 wmv1 wmv2 wmv3 vc1 mjpeg prores dnxhd dvvideo svq1 svq3 png"
+)
+AUDIO_DECODERS = (
+    "aac aac_latm ac3 eac3 mp1float mp2float mp3float mp1 mp2 mp3 opus vorbis flac alac dca truehd "
+    "amrnb amrwb wmav1 wmav2 wmapro wmavoice nellymoser libspeex speex qdm2 adpcm_ms adpcm_ima_wav "
+    "adpcm_ima_qt adpcm_swf gsm_ms pcm_alaw pcm_mulaw pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_s24le "
+    "pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be pcm_bluray pcm_dvd dvaudio"
+)
+# Never shown, but ffprobe gives up on a file with a stream that it may not open.
+SUBTITLE_DECODERS = "ass ssa srt subrip webvtt mov_text dvbsub dvdsub pgssub xsub text cc_dec libzvbi_teletextdec"
+CODECS = ",".join(f"{VIDEO_DECODERS} {AUDIO_DECODERS} {SUBTITLE_DECODERS}".split())
+
+QUIET = ["-nostdin", "-hide_banner", "-loglevel", "error"]
+
+# veryfast costs half the CPU of medium (and 500 MB against 881) for a few per cent more bytes at the
+# same crf. An upload should be playable soon; who has CPU to spare makes this slower.
+SPEED = "veryfast"
+GOP = 2  # seconds between keyframes: what players seek to, and a divisor of every HLS segment length
+FASTEST = 60  # frames a second: more doubles the bytes and no browser shows them
+# One tick divides 1/24, 1/25, 1/30, 1/50, 1/60 and their NTSC cousins (x 1000/1001) exactly. By
+# default ffmpeg rounds to the guessed frame rate, and a phone's variable rate stutters.
+TIME_BASE = "1/360000"
+THREADS = 4  # of each codec where nothing is said: five codecs of four keep 16 cores busy in 4 GiB
+LONGEST_SIDE = 16_384  # pixels: the most that x264 encodes
+AUDIO_RATE = 48_000  # Hz
+THUMBNAIL_FRAMES = 30  # buffered by the filter, 4 MB each at the poster's size
+POSTER_FRAME = "poster.png"
+POSTER_STRETCH = 2  # seconds: about a shot, so that a fade or a blurred pan does not win
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Which streams of a source to decode, and how its picture is stored.
+
+    `video` and `audio` are stream indexes. `fast` says that it has more than FASTEST frames a
+    second, `matrix` which YCbCr it is (swscale's names), `hdr` is its transfer function (zscale's
+    name) if that is PQ or HLG, else empty.
+    """
+
+    video: int
+    audio: int | None = None
+    fast: bool = False
+    interlaced: bool = False
+    matrix: str = "bt709"
+    hdr: str = ""
+
+
+def input_options(limits: Limits) -> dict[str, Any]:
+    """What every untrusted input is opened with; it goes before the input's name."""
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": FORMATS,
+        "codec_whitelist": CODECS,
+        "max_pixels": limits.pixels,
+    }
+
+
+def url(source: Path) -> str:
+    """The source's name as ffmpeg gets it: a local file, whatever its name looks like."""
+    return f"file:{source.absolute()}"
+
+
+def describe(source: Path, limits: Limits) -> list[str]:
+    """ffprobe's argv for a JSON of the container and its streams."""
+    entries = (
+        "format=format_name,duration,nb_streams,size"
+        ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate"
+        ",start_time,duration,nb_frames,color_space,color_transfer,field_order,sample_rate"
+        ":stream_disposition=attached_pic:stream_side_data=rotation"
+    )
+    return [*_probe(limits), "-print_format", "json=compact=1", "-show_entries", entries, url(source)]
+
+
+def list_packets(source: Path, stream: int, limits: Limits, seconds: float | None = None) -> list[str]:
+    """ffprobe's argv for one line `pts_time,duration_time` per packet of a stream; decodes nothing.
+
+    Of all its packets, or of the first `seconds`.
+    """
+    stretch = [] if seconds is None else ["-read_intervals", f"%+{seconds}"]
+    shown = ["-show_entries", "packet=pts_time,duration_time", "-print_format", "csv=print_section=0"]
+    return [*_probe(limits), "-select_streams", str(stream), *shown, *stretch, url(source)]
+
+
+def _probe(limits: Limits) -> list[str]:
+    options = [word for name, value in input_options(limits).items() for word in (f"-{name}", str(value))]
+    return ["ffprobe", "-hide_banner", "-loglevel", "error", *options]
+
+
+def poster(source: Path, tracks: Tracks, size: tuple[int, int], start: float, limits: Limits) -> list[str]:
+    """ffmpeg's argv for POSTER_FRAME: the most typical frame of the stretch from `start` seconds on.
+
+    Shrunk before the frames are compared: the filter holds THUMBNAIL_FRAMES of them, and 8K ones
+    would be 3 GB.
+    """
+    opened = _open(source, limits, ss=start, t=POSTER_STRETCH)
+    picture = _scaled(_prepared(opened[str(tracks.video)], tracks), size, tracks, "lanczos")
+    picture = picture.filter("thumbnail", n=THUMBNAIL_FRAMES)
+    made = picture.output(POSTER_FRAME, f="image2", **{"frames:v": 1, "update": 1, "c:v": "png"})
+    return _argv(made, limits)
+
+
+def ladder(source: Path, tracks: Tracks, sizes: Sequence[tuple[Rung, tuple[int, int]]], limits: Limits) -> list[str]:
+    """ffmpeg's argv for all rungs of the ladder at once: one decode, one AAC encoder, N of H.264.
+
+    Writes `NAME.mp4` for each rung. The tee muxer gives every file its own picture and the same
+    encoded sound. Progress comes on stdout.
+    """
+    opened = _open(source, limits, t=limits.duration)
+    ordered = sorted(sizes, key=lambda item: item[1], reverse=True)
+    streams = _cascade(_prepared(opened[str(tracks.video)], tracks), [size for _, size in ordered], tracks)
+    options = _video_options([rung for rung, _ in ordered], limits)
+    if tracks.audio is not None:
+        # Gaps become silence and the sound starts with the picture: AAC in MP4 has no holes.
+        streams.append(opened[str(tracks.audio)].filter("aresample", **{"async": 1, "first_pts": 0}))
+        options |= {"c:a": "aac", "b:a": "128k", "ac": 2, "ar": AUDIO_RATE}
+    sound = "" if tracks.audio is None else ",a"
+    files = "|".join(
+        rf"[select=\'v:{number}{sound}\':f=mp4:movflags=+faststart]{file_name(rung)}"
+        for number, (rung, _) in enumerate(ordered)
+    )
+    return _argv(ff.output(*streams, files, f="tee", **options), limits, "-progress", "pipe:1", "-nostats")
+
+
+def file_name(rung: Rung) -> str:
+    """The rung's file. Preset names are letters, digits and hyphens: nothing that tee would read."""
+    return f"{rung.name}.{rung.extension}"
+
+
+def rung_size(width: int, height: int, rung: Rung) -> tuple[int, int]:
+    """The (width, height) of a rung made from a picture of that displayed size."""
+    return by_short_side(width, height, rung.short_side)
+
+
+def parents(sizes: Sequence[tuple[int, int]]) -> list[int | None]:
+    """For each size, largest first, the number of the one it is scaled from; None is the source.
+
+    The smallest larger one that is still 1.5 times as high: scaling from it costs less than from the
+    largest, and a smaller step would blur twice.
+    """
+    chosen: list[int | None] = []
+    for number, (_, height) in enumerate(sizes):
+        enough = [n for n in range(number) if sizes[n][1] >= 1.5 * height]
+        chosen.append(enough[-1] if enough else (0 if number else None))
+    return chosen
+
+
+def _open(source: Path, limits: Limits, **options: Any) -> Any:
+    return ff.input(url(source), threads=threads(limits), **input_options(limits), **options)
+
+
+def threads(limits: Limits) -> int:
+    """Threads of each decoder and encoder; THREADS where none are said."""
+    return limits.threads or THREADS
+
+
+def _argv(made: Any, limits: Limits, *more: str) -> list[str]:
+    command = ["ffmpeg", *QUIET, *more, "-filter_complex_threads", str(threads(limits))]
+    dropped = ("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn")
+    *words, name = ff.compile(made, cmd=command)
+    return [*words, *dropped, "-y", name]
+
+
+def _prepared(picture: Any, tracks: Tracks) -> Any:
+    """The decoded picture with whole frames, at most FASTEST of them a second."""
+    if tracks.interlaced:
+        picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
+    if tracks.fast:
+        picture = picture.filter("fps", FASTEST)
+    return picture
+
+
+def _scaled(picture: Any, size: tuple[int, int], tracks: Tracks, method: str) -> Any:
+    """The picture in square pixels of that size, as limited-range BT.709 in 8 bits."""
+    if tracks.hdr:
+        return _toned(picture.filter("scale", *size, flags=method), tracks).filter("setsar", 1)
+    return (
+        picture.filter(
+            "scale",
+            *size,
+            flags=method,
+            in_color_matrix=tracks.matrix,
+            out_color_matrix="bt709",
+            out_range="tv",
+        )
+        .filter("format", "yuv420p")
+        .filter("setsar", 1)
+    )
+
+
+def _toned(picture: Any, tracks: Tracks) -> Any:
+    """HDR (BT.2020) brought into what every screen shows; in linear light, as the maths wants it."""
+    source = {"tin": tracks.hdr, "min": "2020_ncl", "pin": "2020"}
+    return (
+        picture.filter("zscale", t="linear", npl=100, **source)
+        .filter("format", "gbrpf32le")
+        .filter("zscale", p="709")
+        .filter("tonemap", "hable", desat=0)
+        .filter("zscale", t="709", m="709", r="limited")
+        .filter("format", "yuv420p")
+    )
+
+
+def _cascade(picture: Any, sizes: Sequence[tuple[int, int]], tracks: Tracks) -> list[Any]:
+    """The picture in each size, largest first, each scaled from its parent."""
+    chosen = parents(sizes)
+    outlets: list[list[Any]] = []
+    for number, size in enumerate(sizes):
+        parent = chosen[number]
+        if parent is None:
+            scaled = _scaled(picture, size, tracks, "bicubic")
+        else:
+            scaled = outlets[parent].pop().filter("scale", *size, flags="bicubic").filter("setsar", 1)
+        copies = 1 + chosen.count(number)
+        if copies == 1:
+            outlets.append([scaled])
+        else:
+            split = scaled.filter_multi_output("split", copies)
+            outlets.append([split[copy] for copy in range(copies)])
+    return [outlet.pop() for outlet in outlets]
+
+
+def _video_options(rungs: Sequence[Rung], limits: Limits) -> dict[str, Any]:
+    """Options of the H.264 encoders, in the order of the rungs."""
+    options: dict[str, Any] = {
+        "c:v": "libx264",
+        "preset:v": SPEED,
+        "profile:v": "high",
+        # Forced by time, so that every rung has its keyframes at the same frames, whatever the rate;
+        # closed, so that each GOP decodes alone; 600 is never reached, as 2 s have 120 frames at most.
+        "force_key_frames:v": f"expr:gte(t,n_forced*{GOP})",
+        "sc_threshold:v": 0,
+        "g:v": 600,
+        "flags": "+cgop+global_header",  # the tee muxer cannot ask for the header MP4 needs
+        # Frames keep their own times; of two at the same time one is dropped; none is repeated.
+        "fps_mode:v": "vfr",
+        "enc_time_base:v": TIME_BASE,
+        "color_primaries": "bt709",
+        "color_trc": "bt709",
+        "colorspace": "bt709",
+        "color_range": "tv",
+        "threads:v": threads(limits),
+    }
+    for number, rung in enumerate(rungs):
+        options[f"crf:v:{number}"] = rung.crf
+        options[f"maxrate:v:{number}"] = f"{rung.maxrate}k"
+        options[f"bufsize:v:{number}"] = f"{2 * rung.maxrate}k"
+    return options
+
+
+REFUSED = re.compile("Format not on whitelist|not on whitelist|Unsupported codec")
+OUT_OF_MEMORY = re.compile("Cannot allocate memory|malloc of size|Error allocating|out of memory", re.IGNORECASE)
+# Our disk, our files, our own words to ffmpeg. Not among them is "Input/output error": ffmpeg says
+# it of files that end too soon.
+OURS = re.compile(
+    "No space left on device|Disk quota exceeded|Read-only file system|Permission denied"
+    "|No such file or directory|Too many open files|Resource temporarily unavailable"
+    "|Unrecognized option|Option not found|Error splitting the argument list|Unknown encoder|No such filter",
+)
+
+
+def blame(status: int, tail: str, source: Path, memory: int, pixels: int) -> MediaError | None:
+    """What is wrong with the media, from how ffmpeg or ffprobe ended; None if the fault is ours.
+
+    `memory` (bytes) and `pixels` are the limits it ran under. A death by signal is ours: who was
+    killed by the kernel or an operator deserves another try.
+    """
+    if status < 0 or OURS.search(tail):
+        return None
+    if OUT_OF_MEMORY.search(tail):
+        return ResourceLimit(allowed=f"{memory >> 20} MiB of memory")
+    if REFUSED.search(tail):
+        return UnsupportedType()
+    return too_many_pixels(tail, pixels) or Corrupt(reason=reason(tail, source))
+
+
+def too_many_pixels(tail: str, allowed: int) -> TooManyPixels | None:
+    """The error for a picture that -max_pixels refused, if the tail tells of one."""
+    refused = re.search(r"Picture size (\d+)x(\d+)", tail)
+    if refused is None:
+        return None
+    return TooManyPixels(found=megapixels(int(refused[1]) * int(refused[2])), allowed=megapixels(allowed))
+
+
+def megapixels(pixels: int) -> float:
+    """For people: with one decimal."""
+    return round(pixels / 1e6, 1)
+
+
+def reason(tail: str, source: Path) -> str:
+    """The tail for people: no addresses, no paths of ours, nothing twice."""
+    lines = (re.sub(r"\[[^\]]* @ 0x[0-9a-f]+\] ?", "", line) for line in tail.splitlines())
+    plain = (line.replace(url(source), "file").strip() for line in lines)
+    return "; ".join(dict.fromkeys(line for line in plain if line)) or "nothing could be decoded"

@@ -1,0 +1,108 @@
+"""Lists of runs for the desk: filters, counts, and keyset pages."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from django.db.models import Count, Prefetch, QuerySet
+from django.http import QueryDict
+
+from processing import queues
+from processing.models import Job, JobStatus, Rendition, Run, RunStatus
+
+PAGE = 50
+THUMBNAILS = ("webp-160", "webp-320", "webp-640", "poster")  # the first there is
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the desk is narrowed to; an empty value narrows nothing."""
+
+    status: str = ""
+    kind: str = ""
+    error: str = ""
+    owner: str = ""
+    q: str = ""
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Self:
+        return cls(**{name: query.get(name, "").strip() for name in cls.__dataclass_fields__})
+
+    def narrowed(self) -> dict[str, str]:
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def apply(self, rows: QuerySet[Run]) -> QuerySet[Run]:
+        wanted = {
+            "status": self.status,
+            "kind": self.kind,
+            "error_code": self.error,
+            "original__owner__username": self.owner,
+            "original__name__icontains": self.q,
+        }
+        return rows.filter(**{field: value for field, value in wanted.items() if value})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run as the desk shows it."""
+
+    run: Run
+    current: Job | None  # the job that says where the run is: at work, in line, failed
+    done: int
+    jobs: int
+    position: int | None
+    thumbnail: Rendition | None
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        jobs = list(run.jobs.all())
+        return cls(
+            run=run,
+            current=current(jobs),
+            done=sum(job.status == JobStatus.SUCCEEDED for job in jobs),
+            jobs=len(jobs),
+            position=queues.position(jobs),
+            thumbnail=thumbnail(run.original.renditions.all()),
+        )
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some runs, newest first, and the cursor of those that come after; None where none do."""
+
+    rows: Sequence[Row]
+    next_cursor: int | None
+
+
+def runs() -> QuerySet[Run]:
+    """Runs with all that a row shows, in four queries however many they are."""
+    return Run.objects.select_related("original__owner").prefetch_related(
+        Prefetch("jobs", Job.objects.order_by("pk")), "original__renditions"
+    )
+
+
+def page(rows: QuerySet[Run], cursor: str = "", limit: int = PAGE) -> Page:
+    """The page of `rows` after `cursor`; a cursor that is no number of ours begins at the first."""
+    ordered = rows.order_by("-pk")
+    if cursor.isdecimal():
+        ordered = ordered.filter(pk__lt=int(cursor))
+    found = list(ordered[: limit + 1])
+    shown = found[:limit]
+    return Page([Row.of(run) for run in shown], shown[-1].pk if len(found) > limit else None)
+
+
+def counts(filters: Filters) -> dict[str, int]:
+    """How many runs there are in each status, and under "" in all, whatever status is filtered for."""
+    rows = Filters(**{**asdict(filters), "status": ""}).apply(Run.objects.all())
+    found = dict(rows.order_by().values_list("status").annotate(Count("pk")))
+    return {"": sum(found.values()), **{status.value: found.get(status.value, 0) for status in RunStatus}}
+
+
+def current(jobs: Sequence[Job]) -> Job | None:
+    order = (JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.FAILED, JobStatus.WAITING)
+    return next((job for status in order for job in jobs if job.status == status), None)
+
+
+def thumbnail(renditions: Any) -> Rendition | None:
+    by_preset = {item.preset: item for item in renditions}
+    return next((by_preset[name] for name in THUMBNAILS if name in by_preset), None)

@@ -1,0 +1,225 @@
+"""The rows that are the truth: Run, Job, Rendition, Notice. A Job is the one state machine."""
+
+from datetime import timedelta
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+from processing.errors import SENTENCES
+
+LEASE = timedelta(seconds=30)  # three missed heartbeats of 10 s, or a stop-the-world of half a minute
+
+
+class RunStatus(models.TextChoices):
+    RECEIVED = "received", "received"  # kept, and no worker has begun
+    PROCESSING = "processing", "processing"  # a worker has begun
+    READY = "ready", "ready"  # everything owed is made
+    FAILED = "failed", "failed"  # something cannot be made, and says why
+    CANCELED = "canceled", "canceled"  # somebody said so
+
+    @classmethod
+    def final(cls) -> tuple[Self, ...]:
+        return (cls.READY, cls.FAILED, cls.CANCELED)
+
+
+class JobStatus(models.TextChoices):
+    WAITING = "waiting", "waiting"  # for another step, or for its next try
+    QUEUED = "queued", "queued"  # for a worker
+    RUNNING = "running", "running"  # a worker holds its lease
+    SUCCEEDED = "succeeded", "succeeded"  # its renditions exist
+    FAILED = "failed", "failed"  # an editor can read why, and retry
+    CANCELED = "canceled", "canceled"  # nobody wants it any longer
+
+
+COMES_FROM = {
+    JobStatus.WAITING: (JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELED),
+    JobStatus.QUEUED: (JobStatus.WAITING,),
+    JobStatus.RUNNING: (JobStatus.QUEUED,),
+    JobStatus.SUCCEEDED: (JobStatus.RUNNING,),
+    JobStatus.FAILED: (JobStatus.RUNNING,),
+    JobStatus.CANCELED: (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING),
+}
+OPEN = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class ErrorRecorded(models.Model):
+    """A failure as a stable code and the details that fill its sentence."""
+
+    error_code = models.CharField(max_length=32, blank=True)
+    error_details = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def error_message(self) -> str:
+        """The sentence an editor reads, in English; empty where nothing failed."""
+        return SENTENCES[self.error_code] % self.error_details if self.error_code else ""
+
+
+class Run(ErrorRecorded):
+    """An original's passage through its pipeline, and the only summary of it.
+
+    `advance` alone writes it, in the same transaction as the jobs it sums up.
+    """
+
+    original = models.OneToOneField("uploads.Original", models.CASCADE, related_name="run")
+    kind = models.CharField(max_length=5)
+    status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.RECEIVED)
+    progress = models.FloatField(default=0)
+    cancel_wish = models.BooleanField(default=False)
+    moved_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        permissions = [
+            ("see_all_runs", "May see every original and how far it is"),
+            ("mend_runs", "May retry, cancel and delete what others uploaded"),
+            ("see_queues", "May see queues and workers"),
+        ]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="run_by_status"),
+            models.Index(fields=["kind", "-id"], name="run_by_kind"),
+            models.Index(fields=["error_code", "-id"], name="run_by_error"),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk} ({self.status})"
+
+    @classmethod
+    def locked(cls, run_id: int) -> Self:
+        """The run, held by this transaction until its end, so that one `advance` goes at a time."""
+        return cls.objects.select_for_update().get(pk=run_id)
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def lost(self) -> Self:
+        """Jobs whose worker has not renewed its lease."""
+        return self.filter(status=JobStatus.RUNNING, lease_until__lt=Now())
+
+    def due(self) -> Self:
+        """Waiting jobs whose time before the next try is over."""
+        return self.filter(status=JobStatus.WAITING, not_before__lte=Now())
+
+    def startable(self) -> Self:
+        """Waiting jobs that are not kept waiting by the clock."""
+        return self.filter(status=JobStatus.WAITING).exclude(not_before__gt=Now())
+
+    def unanswered(self, after: timedelta) -> Self:
+        """Queued jobs whose message was sent so long ago that a free worker would have begun."""
+        return self.filter(status=JobStatus.QUEUED, rung_at__lt=Now() - after)
+
+
+class Job(ErrorRecorded):
+    """One step (and part) owed to one original.
+
+    `attempt` is the fence: it grows at every claim, and every later change names the attempt it
+    believes in, so that a worker that was given up can change nothing.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="jobs")
+    step = models.CharField(max_length=20)
+    part = models.PositiveIntegerField(default=0)
+    queue = models.CharField(max_length=20)
+    status = models.CharField(max_length=10, choices=JobStatus, default=JobStatus.WAITING)
+    attempt = models.PositiveIntegerField(default=0)
+    progress = models.FloatField(default=0)
+    worker = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    errors = models.PositiveSmallIntegerField(default=0)  # times it raised something of ours
+    crashes = models.PositiveSmallIntegerField(default=0)  # times its worker vanished
+    not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
+    queued_at = models.DateTimeField(null=True)
+    rung_at = models.DateTimeField(null=True)  # when its message was last sent
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "step", "part"], name="one_job_per_step")]
+        indexes = [
+            models.Index(fields=["queue", "queued_at"], name="job_queued", condition=models.Q(status="queued")),
+            models.Index(fields=["lease_until"], name="job_running", condition=models.Q(status="running")),
+            models.Index(fields=["not_before"], name="job_waiting", condition=models.Q(status="waiting")),
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.pk} ({self.step} {self.part}, {self.status}, attempt {self.attempt})"
+
+    def move(self, to: JobStatus, **changes: Any) -> bool:
+        """Move in one UPDATE. False: not allowed from here, or another worker has moved it."""
+        mine = Job.objects.filter(pk=self.pk, attempt=self.attempt, status__in=COMES_FROM[to])
+        moved = mine.update(status=to, **changes) == 1
+        if moved:  # a loser keeps its stale attempt, so it can never move the job again
+            self.refresh_from_db()
+        return bool(moved)
+
+    def claim(self, worker: str) -> bool:
+        """Take a queued job: a new attempt, held by a lease. False: it is not there to be taken."""
+        return self.move(
+            JobStatus.RUNNING,
+            attempt=self.attempt + 1,
+            worker=worker,
+            lease_until=Now() + LEASE,
+            started_at=Now(),
+            finished_at=None,
+            progress=0,
+            error_code="",
+            error_details={},
+        )
+
+    def renew(self, progress: float) -> bool:
+        """Keep the lease and say how far it is. False: the job is not ours any longer."""
+        mine = Job.objects.filter(pk=self.pk, attempt=self.attempt, status=JobStatus.RUNNING)
+        return bool(mine.update(lease_until=Now() + LEASE, progress=progress) == 1)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the last attempt took, where it has ended."""
+        if not (self.started_at and self.finished_at):
+            return None
+        return float((self.finished_at - self.started_at).total_seconds())
+
+
+class Rendition(models.Model):
+    """A finished file made from an original. The row exists only if the file is complete."""
+
+    original = models.ForeignKey("uploads.Original", models.CASCADE, related_name="renditions")
+    preset = models.CharField(max_length=40)
+    version = models.PositiveSmallIntegerField()
+    key = models.CharField(max_length=200)
+    content_type = models.CharField(max_length=40)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    duration = models.FloatField(null=True)
+    bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["original", "preset"], name="one_rendition_per_preset"),
+            models.UniqueConstraint(fields=["key"], name="one_rendition_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.preset} of {self.original_id}"
+
+
+class Notice(models.Model):
+    """A mail owed to an owner about one outcome of one original."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="notices")
+    outcome = models.CharField(max_length=10, choices=RunStatus)
+    owed_at = models.DateTimeField(db_default=Now())
+    claimed_at = models.DateTimeField(null=True)  # a lease: a claim that was not kept is made again
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "outcome"], name="one_notice_per_outcome")]
+        indexes = [models.Index(fields=["owed_at"], name="notice_owed", condition=models.Q(sent_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} of run {self.run_id}"

@@ -1,0 +1,245 @@
+"""Bring an original's jobs and renditions in line with its pipeline, whatever dies on the way.
+
+Rows are the truth, messages are doorbells: a change of jobs works out what is owed next and rings
+for it; `run` answers a ring; the sweep rings again where a ring was lost. Everything here may be
+called twice, at any time, by anybody.
+"""
+
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from processing import doorbells, events, pipelines, publishing, storage, summary
+from processing.errors import MediaError
+from processing.facts import Facts, Order, Product
+from processing.heartbeat import Heartbeat, JobLost
+from processing.models import OPEN, Job, JobStatus, Run
+
+log = logging.getLogger(__name__)
+
+ERRORS_ALLOWED = 5  # tries when the fault is ours: the backoff below makes that half a minute
+CRASHES_ALLOWED = 3  # a job that took its worker down this often is the cause of it
+BACKOFF = timedelta(seconds=2)  # before the second try; doubled for each later one
+UNANSWERED = timedelta(seconds=10)  # from a message's leaving the list to the claim takes milliseconds
+
+
+def start(original: Any) -> Run:
+    """Owe an original everything its kind gets. Call it in the transaction that keeps the original."""
+    run = Run.objects.create(original=original, kind=original.kind)
+    Job.objects.bulk_create(Job(run=run, step=step.name, queue=step.queue) for step in pipelines.PIPELINES[run.kind])
+    advance(run.pk)
+    return run
+
+
+def advance(run_id: int) -> None:
+    """Queue what is ready and sum the run up; nothing, if that is done already or the run is gone."""
+    with suppress(Run.DoesNotExist), changing(run_id):
+        pass
+
+
+@contextmanager
+def changing(run_id: int) -> Iterator[Run]:
+    """Change jobs of a run in here, and nowhere else.
+
+    The run's row is held first (one order of locks everywhere), what has become ready is queued and
+    the run summed up in the same transaction, and on commit the bells are rung and the pages told.
+    """
+    with transaction.atomic():
+        run = Run.locked(run_id)
+        yield run
+        if run.cancel_wish:
+            cancel_open(run)
+        else:
+            queue_ready(run)
+        summary.write(run)
+        transaction.on_commit(lambda: events.tell(run))
+
+
+def queue_ready(run: Run) -> None:
+    undone = {job.step for job in run.jobs.exclude(status=JobStatus.SUCCEEDED)}
+    names = pipelines.ready(run.kind, undone)
+    ready = [job for job in run.jobs.startable().order_by("pk") if job.step in names]
+    ring(run, [job for job in ready if job.move(JobStatus.QUEUED, queued_at=Now(), rung_at=Now(), not_before=None)])
+
+
+def ring(run: Run, jobs: list[Job]) -> None:
+    if jobs:
+        transaction.on_commit(lambda: doorbells.ring(run.pk, jobs))
+
+
+def cancel_open(run: Run) -> None:
+    for job in run.jobs.filter(status__in=OPEN):
+        job.move(JobStatus.CANCELED, finished_at=Now())
+
+
+def cancel(run_id: int) -> None:
+    """Stop a run: what waits is dropped, and who is at work learns it by the next heartbeat."""
+    with changing(run_id) as run:
+        run.cancel_wish = True
+
+
+def retry(run_id: int) -> None:
+    """Owe again whatever has failed or was canceled, with all its tries."""
+    with changing(run_id) as run:
+        run.cancel_wish = False
+        for job in run.jobs.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
+            job.move(JobStatus.WAITING, errors=0, crashes=0, not_before=None, error_code="", error_details={})
+
+
+def run(job_id: int, worker: str) -> None:
+    """Answer a ring: make what the job owes, unless it is not there to be taken."""
+    job = Job.objects.select_related("run__original").filter(pk=job_id).first()
+    try:
+        if job and claim(job, worker):
+            attempt(job)
+    except (JobLost, Run.DoesNotExist):
+        log.info("%s is not ours any longer", job)
+
+
+def claim(job: Job, worker: str) -> bool:
+    with changing(job.run_id):
+        return job.claim(worker)
+
+
+def attempt(job: Job) -> None:
+    """One try at a claimed job, ending in a recorded success or failure, or JobLost."""
+    try:
+        with Heartbeat(lambda progress: renew(job, progress)) as heartbeat:
+            make_and_publish(job, heartbeat)
+    except (JobLost, Run.DoesNotExist):
+        raise
+    except MediaError as error:
+        log.info("%s: %s", job, error)
+        settle(job, JobStatus.FAILED, error_code=error.code, error_details=error.details)
+    except Exception as error:
+        log.exception("%s", job)
+        settle(job, **after_error(job, error))
+
+
+def renew(job: Job, progress: float) -> bool:
+    try:
+        with changing(job.run_id):
+            return job.renew(progress)
+    except Run.DoesNotExist:
+        return False
+
+
+def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
+    with storage.scratch(f"job-{job.pk}-{job.attempt}") as folder:
+        product = make(job, folder, heartbeat)
+        published = publishing.upload(job, product)
+        with publishing.dropping_on_loss(published), changing(job.run_id):
+            if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1):
+                raise JobLost
+            publishing.record(job, product, published)
+
+
+def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
+    original = job.run.original
+    step = pipelines.step_named(job.run.kind, job.step)
+    facts = Facts(**original.facts) if original.facts else None
+    with storage.fetched(original.key, folder) as source:
+        return step.make(
+            Order(
+                source=source,
+                folder=folder,
+                facts=facts,
+                presets=step.presets(facts) if facts else (),
+                limits=settings.LIMITS,
+                report=heartbeat.report,
+            )
+        )
+
+
+def settle(job: Job, to: JobStatus, **changes: Any) -> None:
+    with changing(job.run_id):
+        if not job.move(to, **changes, finished_at=Now()):
+            raise JobLost
+
+
+def after_error(job: Job, error: Exception) -> dict[str, Any]:
+    """What becomes of a job that raised something of ours: a later try, or the end of them."""
+    errors = job.errors + 1
+    return {
+        "to": JobStatus.WAITING if errors < ERRORS_ALLOWED else JobStatus.FAILED,
+        "errors": errors,
+        "not_before": Now() + BACKOFF * 2 ** (errors - 1) * random.uniform(0.8, 1.2),  # noqa: S311
+        "error_code": "internal",
+        "error_details": {"reason": f"{type(error).__name__}: {error}"[:300]},
+    }
+
+
+def sweep() -> dict[str, int]:
+    """One round of recovery: take back what dead workers held, begin what is due, ring for what was lost."""
+    return {"taken_back": take_back(), "begun": begin_due(), "rung_again": ring_again()}
+
+
+def take_back() -> int:
+    """Give jobs whose lease has run out to another worker, or up."""
+    lost = list(Job.objects.lost().values_list("run_id", flat=True).distinct())
+    return sum(take_back_run(run_id) for run_id in lost)
+
+
+def take_back_run(run_id: int) -> int:
+    with changing(run_id) as run:
+        return sum(job.move(**after_crash(job)) for job in run.jobs.lost())
+
+
+def after_crash(job: Job) -> dict[str, Any]:
+    """What becomes of a job whose worker vanished: another worker's try, or the end of them."""
+    crashes = job.crashes + 1
+    if crashes < CRASHES_ALLOWED:
+        return {"to": JobStatus.WAITING, "crashes": crashes}
+    reason = f"its worker vanished {crashes} times, last {job.worker}"
+    return {
+        "to": JobStatus.FAILED,
+        "crashes": crashes,
+        "error_code": "internal",
+        "error_details": {"reason": reason},
+        "finished_at": Now(),
+    }
+
+
+def hand_back(worker: str) -> int:
+    """Give back what this worker holds, uncounted, because it is told to stop. It notices by its heartbeat."""
+    held = Job.objects.filter(status=JobStatus.RUNNING, worker=worker)
+    return sum(hand_back_job(job) for job in held)
+
+
+def hand_back_job(job: Job) -> bool:
+    with suppress(Run.DoesNotExist), changing(job.run_id):
+        return job.move(JobStatus.WAITING)
+    return False
+
+
+def begin_due() -> int:
+    """Queue the jobs whose time before the next try is over."""
+    due = set(Job.objects.due().values_list("run_id", flat=True))
+    for run_id in due:
+        advance(run_id)
+    return len(due)
+
+
+def ring_again() -> int:
+    """Ring for queued jobs whose message was lost: none of their run's in a list, none at work."""
+    late = list(Job.objects.unanswered(UNANSWERED).order_by("pk"))
+    if not late:
+        return 0
+    heard = doorbells.heard()
+    busy = set(Job.objects.filter(status=JobStatus.RUNNING).values_list("run_id", flat=True))
+    busy |= {job.run_id for job in late if job.pk in heard}
+    silent = {job.run_id for job in late} - busy
+    for run_id in silent:
+        with changing(run_id) as run:
+            jobs = list(run.jobs.unanswered(UNANSWERED).order_by("pk"))
+            run.jobs.unanswered(UNANSWERED).update(rung_at=Now())
+            ring(run, jobs)
+    return len(silent)

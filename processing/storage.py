@@ -1,0 +1,163 @@
+"""Where bytes live: a thin face of our own over Django's storage, local folder or S3.
+
+Keys are made by the server and never hold a name somebody gave. A file appears under its key only
+when it is whole.
+"""
+
+import errno
+import fcntl
+import mimetypes
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.utils.text import slugify
+
+from processing import links
+
+ORIGINALS = "originals"
+RENDITIONS = "renditions"
+
+
+def is_local() -> bool:
+    """Whether files lie in a folder of this machine, so that there is nothing to fetch."""
+    return isinstance(default_storage, FileSystemStorage)
+
+
+@contextmanager
+def fetched(key: str, folder: Path) -> Iterator[Path]:
+    """The file under `key` as a local path, to read and never to write: in place, or copied to `folder`."""
+    if is_local():
+        yield Path(default_storage.path(key))
+        return
+    copy = folder / "source"
+    bucket().download_file(key, str(copy))
+    try:
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def keep(path: Path, key: str, content_type: str = "") -> None:
+    """Put the file at `path` under `key`: whole, and outliving a power cut, or not at all."""
+    if is_local():
+        move_durably(path, Path(default_storage.path(key)))
+    else:
+        kind = content_type or mimetypes.guess_type(key)[0] or "application/octet-stream"
+        bucket().upload_file(str(path), key, ExtraArgs={"ContentType": kind})
+        path.unlink()
+
+
+def move_durably(path: Path, target: Path) -> None:
+    """Bytes on the disk first, then the name, then the folder that holds the name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sync(path)
+    try:
+        path.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        draft = target.with_name(f".{target.name}.{os.getpid()}")  # another disk: rename over there
+        shutil.copyfile(path, draft)
+        sync(draft)
+        draft.replace(target)
+        path.unlink()
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the file's bytes, or the folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def drop(key: str) -> None:
+    """Remove the file under `key`, if it is there, and the folder it leaves empty."""
+    default_storage.delete(key)
+    if is_local():
+        folder = Path(default_storage.path(key)).parent
+        with suppress(OSError):  # not empty, or gone: both are well
+            if folder.parent != settings.LOCAL_MEDIA:
+                folder.rmdir()
+
+
+def keys(prefix: str) -> Iterator[tuple[str, datetime]]:
+    """Every key below `prefix`, with the time its file was last written."""
+    if is_local():
+        root = Path(default_storage.path(prefix))
+        for path in sorted(root.rglob("*")):
+            if path.is_file():
+                written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                yield str(path.relative_to(settings.LOCAL_MEDIA)), written
+    else:
+        for item in bucket().objects.filter(Prefix=f"{prefix}/"):
+            yield item.key, item.last_modified
+
+
+def url(key: str, download_as: str = "") -> str:
+    """An address that serves the file for a while: ours, signed, or the store's, presigned.
+
+    `download_as` makes the browser save it under that name instead of showing it.
+    """
+    if is_local():
+        return links.sign(key, download_as)
+    parameters = {"ResponseContentDisposition": links.disposition(download_as)} if download_as else None
+    return str(s3().url(key, parameters=parameters))
+
+
+def bucket() -> Any:
+    """The S3 bucket: big files go through boto3 itself, which streams and retries in parts."""
+    return s3().bucket
+
+
+def s3() -> Any:
+    """The configured storage, where it is S3: it can do more than Django's interface says."""
+    return default_storage
+
+
+@contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """A folder for one attempt's files. It goes with the attempt, or with `clear_scratch`.
+
+    A lock on the folder says that its owner lives; the kernel drops it with the process, whichever
+    way that ends, and it holds across containers that share the disk.
+    """
+    folder = Path(mkdtemp(prefix=f"{slugify(name)}.", dir=settings.SCRATCH))
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def clear_scratch() -> int:
+    """Remove the folders whose owners are dead; how many."""
+    return sum(clear_if_abandoned(folder) for folder in settings.SCRATCH.glob("*.*/"))
+
+
+def clear_if_abandoned(folder: Path) -> bool:
+    if time.time() - folder.stat().st_mtime < 60:  # perhaps so new that it has not been locked yet
+        return False
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    finally:
+        os.close(handle)

@@ -1,0 +1,125 @@
+"""How values look on pages: states, errors, durations, ages, icons."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy as _
+
+from processing import queues
+from processing.errors import SENTENCES
+from processing.models import Job, Run
+
+register = template.Library()
+
+# What people call a state, its icon, and the tone that colours it. Runs and jobs share the words.
+STATES = {
+    "received": (_("Waiting"), "clock", "waiting"),
+    "waiting": (_("Waiting"), "circle-dashed", "waiting"),
+    "queued": (_("In line"), "clock", "waiting"),
+    "processing": (_("Processing"), "loader-circle", "running"),
+    "running": (_("Running"), "loader-circle", "running"),
+    "ready": (_("Ready"), "circle-check", "ready"),
+    "succeeded": (_("Done"), "circle-check", "ready"),
+    "failed": (_("Failed"), "circle-x", "failed"),
+    "canceled": (_("Canceled"), "ban", "waiting"),
+}
+REASONS = {
+    "empty": _("empty"),
+    "too_large": _("too large"),
+    "quota_exceeded": _("quota exceeded"),
+    "unsupported_type": _("unsupported type"),
+    "corrupt": _("damaged"),
+    "too_many_pixels": _("too many pixels"),
+    "too_many_frames": _("too many frames"),
+    "too_long": _("too long"),
+    "no_video": _("no picture"),
+    "too_many_streams": _("too many streams"),
+    "resource_limit": _("resource limit"),
+    "canceled": _("canceled"),
+    "internal": _("our fault"),
+}
+UNITS = ((86_400, _("%(count)s d")), (3600, _("%(count)s h")), (60, _("%(count)s min")), (1, _("%(count)s s")))
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite; the words beside it say what it means."""
+    sprite = static("build/icons.svg")
+    return format_html('<svg class="icon icon-{0}" aria-hidden="true"><use href="{1}#{0}"/></svg>', name, sprite)
+
+
+@register.inclusion_tag("processing/parts/state.html")
+def state(status: str) -> dict[str, Any]:
+    """A state as icon, word and colour."""
+    word, name, tone = STATES[status]
+    return {"word": word, "icon": name, "tone": tone}
+
+
+@register.filter
+def sentence(row: Run | Job) -> str:
+    """Why it failed, in the reader's language; empty where nothing did."""
+    return sentence_of(row.error_code, row.error_details) if row.error_code else ""
+
+
+def sentence_of(code: str, details: Mapping[str, Any]) -> str:
+    return gettext(SENTENCES[code]) % {name: shown(value) for name, value in details.items()}
+
+
+def shown(value: Any) -> Any:
+    return number_format(value, force_grouping=True) if isinstance(value, int | float) else value
+
+
+@register.filter
+def reason(code: str) -> str:
+    """An error's code as a few words."""
+    return str(REASONS.get(code, code))
+
+
+@register.filter
+def position(run: Run) -> int | None:
+    """The run's place in line, from 1; None where it is not in one."""
+    return queues.position(list(run.jobs.all()))
+
+
+@register.filter
+def percent(fraction: float) -> int:
+    """Whole per cent, rounded down: 100 only when it is done."""
+    return int(fraction * 100)
+
+
+@register.filter
+def clock(seconds: float | None) -> str:
+    """A medium's length as players show it: 1:04, 1:04:12."""
+    whole = round(seconds or 0)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def spell(seconds: float | None) -> str:
+    """How long something took or will take, in its largest unit: 0.4 s, 21 s, 3 min, 2 h."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return str(UNITS[-1][1] % {"count": number_format(seconds, 1)})
+    size, form = next((size, form) for size, form in UNITS if seconds >= size)
+    return str(form % {"count": int(seconds // size)})
+
+
+@register.filter
+def age(moment: datetime | None) -> str:
+    """How long ago it was, briefly."""
+    if moment is None:
+        return ""
+    seconds = max(0.0, (timezone.now() - moment).total_seconds())
+    if seconds < 10:
+        return gettext("just now")
+    return gettext("%(time)s ago") % {"time": spell(seconds)}

@@ -1,0 +1,121 @@
+"""The pages of editors and ops: the desk, one run, the queues."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from processing import listing, queues, runner
+from processing.errors import SENTENCES
+from processing.listing import Filters
+from processing.models import Run, RunStatus
+from processing.timeline import Timeline
+
+View = Callable[..., HttpResponse]
+
+BULK = 1000  # runs that one click mends: a few seconds of small transactions
+# What can be done to a run, and in which states it makes a difference.
+MENDS = {
+    "retry": (runner.retry, (RunStatus.FAILED, RunStatus.CANCELED)),
+    "cancel": (runner.cancel, (RunStatus.RECEIVED, RunStatus.PROCESSING)),
+}
+
+
+def needs(permission: str) -> Callable[[View], View]:
+    """Strangers sign in first; members without the permission are told so by a 403."""
+
+    def guarded(view: View) -> View:
+        return login_required(permission_required(f"processing.{permission}", raise_exception=True)(view))
+
+    return guarded
+
+
+@vary_on_headers("HX-Request")
+@needs("see_all_runs")
+def desk(request: HttpRequest) -> HttpResponse:
+    """Every run, newest first, narrowed by the query; a POST mends the selected ones."""
+    filters = Filters.of(request.GET)
+    if request.method == "POST":
+        return mend_selected(request, filters)
+    context = {
+        "filters": filters,
+        "counts": listing.counts(filters),
+        "page": listing.page(filters.apply(listing.runs()), request.GET.get("cursor", "")),
+        "errors": list(SENTENCES),
+    }
+    is_part = request.htmx  # type: ignore[attr-defined]
+    return render(request, "processing/parts/rows.html" if is_part else "processing/desk.html", context)
+
+
+@needs("mend_runs")
+def mend_selected(request: HttpRequest, filters: Filters) -> HttpResponse:
+    """Retry or cancel the ticked runs, or all that match."""
+    mend, states = MENDS[request.POST.get("action", "") if request.POST.get("action") in MENDS else "retry"]
+    chosen = selected(request, filters).filter(status__in=states).values_list("pk", flat=True)[:BULK]
+    done = [mend(run_id) for run_id in chosen]
+    messages.success(
+        request, ngettext("%(count)s run changed.", "%(count)s runs changed.", len(done)) % {"count": len(done)}
+    )
+    return redirect(f"{reverse('processing:desk')}?{request.GET.urlencode()}")
+
+
+def selected(request: HttpRequest, filters: Filters) -> QuerySet[Run]:
+    if request.POST.get("scope") == "all":
+        return filters.apply(Run.objects.all())
+    return Run.objects.filter(original__in=[UUID(text) for text in request.POST.getlist("run")])
+
+
+@needs("see_all_runs")
+def counts(request: HttpRequest) -> HttpResponse:
+    """The desk's tabs."""
+    filters = Filters.of(request.GET)
+    return render(request, "processing/parts/tabs.html", {"filters": filters, "counts": listing.counts(filters)})
+
+
+@needs("see_all_runs")
+def row(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    """One row of the desk."""
+    return render(request, "processing/parts/row.html", {"row": listing.Row.of(found(original_id))})
+
+
+@needs("see_all_runs")
+def one_run(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    return render(request, "processing/run.html", pipeline_of(found(original_id)))
+
+
+@needs("see_all_runs")
+def pipeline(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    """The part of a run's page that moves."""
+    return render(request, "processing/parts/pipeline.html", pipeline_of(found(original_id)))
+
+
+def pipeline_of(run: Run) -> dict[str, Any]:
+    return {"run": run, "row": listing.Row.of(run), "timeline": Timeline.of(list(run.jobs.all()))}
+
+
+@require_POST
+@needs("mend_runs")
+def mend_one(request: HttpRequest, original_id: UUID, action: str) -> HttpResponse:
+    MENDS[action][0](found(original_id).pk)
+    return redirect("processing:run", original_id)
+
+
+@needs("see_queues")
+def queue_cards(request: HttpRequest) -> HttpResponse:
+    """How full the queues are; the cards alone where htmx asks for them."""
+    is_part = request.htmx  # type: ignore[attr-defined]
+    template = "processing/parts/queues.html" if is_part else "processing/queues.html"
+    return render(request, template, {"queues": queues.overview()})
+
+
+def found(original_id: UUID) -> Run:
+    return get_object_or_404(listing.runs(), original=original_id)

@@ -1,0 +1,81 @@
+"""What a Celery worker does beside its tasks: it has a name, says that it lives, and stops politely."""
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import signals
+from django.conf import settings
+from django.db import close_old_connections
+from redis.exceptions import RedisError
+
+from processing import runner, storage
+from processing.bridge import connection
+
+SPEAK = 5  # seconds
+PRESENCE = 15  # seconds a worker counts as living after it was last heard
+
+log = logging.getLogger(__name__)
+
+# Its own even where two workers are started under one name; pool children inherit it by the fork.
+name = f"{socket.gethostname()}/{os.getpid()}"
+
+
+@signals.celeryd_init.connect
+def begin(sender: str, instance: Any, **_: Any) -> None:
+    """Take a name, clear away what dead workers left in the scratch folder, and begin to live."""
+    global name  # noqa: PLW0603 - a process is one worker: this is its identity
+    name = f"{sender}/{uuid.uuid4().hex[:8]}"
+    storage.clear_scratch()
+    live(lambda: be_present(instance.app.amqp.queues.consume_from))
+
+
+@signals.beat_init.connect
+def begin_beat(**_: Any) -> None:
+    live(lambda: None)
+
+
+def live(say: Callable[[], None]) -> None:
+    """Say every few seconds that this process lives, from a thread of its own.
+
+    Not from Celery's own heartbeat: that stops with the broker, and then a probe would kill every
+    worker, with what it is encoding, for an outage that is not its own.
+    """
+
+    def go_on() -> None:
+        while True:
+            if settings.HEARTBEAT_FILE:
+                settings.HEARTBEAT_FILE.touch()
+            say()
+            time.sleep(SPEAK)
+
+    threading.Thread(target=go_on, name="living", daemon=True).start()
+
+
+def be_present(queues: Iterable[str]) -> None:
+    """Say to the queue page which queues this worker takes from, by keys that fade."""
+    try:
+        for queue in queues:
+            connection().set(f"mediaweb:worker:{queue}:{name}", os.getpid(), ex=PRESENCE)
+    except RedisError as error:
+        log.warning("Redis does not answer: %s", error)
+
+
+@signals.worker_shutting_down.connect
+def drain(**_: Any) -> None:
+    """Told to stop: let jobs end by themselves for a while, then hand back those that have not."""
+    timer = threading.Timer(settings.DRAIN_SECONDS, lambda: runner.hand_back(name))
+    timer.daemon = True
+    timer.start()
+
+
+@signals.task_prerun.connect
+@signals.task_postrun.connect
+def drop_dead_connections(**_: Any) -> None:
+    """A database that was restarted must not fail the next twenty jobs."""
+    close_old_connections()

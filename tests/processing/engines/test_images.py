@@ -1,0 +1,728 @@
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import blurhash
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, PngImagePlugin
+
+from processing.engines import decoder, images
+from processing.engines.colour import plain
+from processing.errors import Corrupt, Empty, ResourceLimit, TooManyFrames, TooManyPixels, UnsupportedType
+from processing.facts import Limits, Order
+from processing.presets import ImagePreset, stills
+
+RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 128, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
+WEBP = ImagePreset("small", 64, "WEBP", 95)
+JPEG = ImagePreset("mail", 64, "JPEG", 95)
+
+# How the pixels of an upright picture lie in a file of each EXIF orientation.
+LAID = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Write an image, or bytes, to a file and give back its path."""
+
+    def save(picture, image_format="PNG", **options):
+        path = tmp_path / "source"
+        if isinstance(picture, bytes):
+            path.write_bytes(picture)
+        else:
+            picture.save(path, image_format, **options)
+        return path
+
+    return save
+
+
+def inspect(source, **limits):
+    return images.inspect(Order(source, source.parent, limits=Limits(**limits))).facts
+
+
+def render(source, *presets, **more):
+    return images.render(Order(source, source.parent, presets=presets or (WEBP,), **more))
+
+
+def rendition(source, preset=WEBP, **more):
+    return read(render(source, preset, **more).files[0].path)
+
+
+def read(path):
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
+def colour(picture, x=0.5, y=0.5):
+    """The colour at a place given as fractions of width and height."""
+    return picture.getpixel((int(picture.width * x), int(picture.height * y)))
+
+
+def alike(found, expected, tolerance=12):
+    """Two colours that differ by no more than lossy encoding explains."""
+    return len(found) == len(expected) and all(abs(a - b) <= tolerance for a, b in zip(found, expected, strict=True))
+
+
+def quarters(width=60, height=40):
+    """A picture that looks different in each of the eight orientations."""
+    picture = Image.new("RGB", (width, height), WHITE)
+    picture.paste(RED, (0, 0, width // 2, height // 2))
+    picture.paste(GREEN, (width // 2, 0, width, height // 2))
+    picture.paste(BLUE, (0, height // 2, width // 2, height))
+    return picture
+
+
+def shows_quarters(picture):
+    places = {(0.25, 0.25): RED, (0.75, 0.25): GREEN, (0.25, 0.75): BLUE, (0.75, 0.75): WHITE}
+    return all(alike(colour(picture, *place), expected, 40) for place, expected in places.items())
+
+
+def laid(orientation, width=60, height=40):
+    turn = LAID[orientation]
+    return quarters(width, height).transpose(turn) if turn is not None else quarters(width, height)
+
+
+def exif(orientation, **more):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    for tag, value in more.items():
+        tags[int(tag, 16)] = value
+    return tags
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(samples, colour_type, before=b"", after=b""):
+    """A PNG of a numpy array of 8 or 16-bit samples, with chunks before and after the pixels."""
+    height, width = samples.shape[:2]
+    depth = samples.itemsize * 8
+    rows = b"".join(b"\0" + row.astype(samples.dtype.newbyteorder(">")).tobytes() for row in samples)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + header + before + pixels + after + chunk(b"IEND", b"")
+
+
+def fixed(*numbers):
+    return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
+
+
+def icc(space, device, pcs, tags):
+    """An ICC profile, version 2.4, of these tags."""
+    table, body = b"", b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        table += name + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    header = struct.pack(">I4sI4s4s4s12s4s", start + len(body), b"", 0x02400000, device, space, pcs, b"", b"acsp")
+    header = header.ljust(68, b"\0") + fixed(0.9642, 1, 0.8249)
+    return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def matrix_profile(red, green, blue, gamma=2.2):
+    """A display profile of three primaries (XYZ under D50) and one gamma."""
+    curve = b"curv" + struct.pack(">IIH", 0, 1, round(gamma * 256))
+    primaries = {b"rXYZ": red, b"gXYZ": green, b"bXYZ": blue, b"wtpt": (0.9642, 1, 0.8249)}
+    tags = {name: b"XYZ \0\0\0\0" + fixed(*xyz) for name, xyz in primaries.items()}
+    return icc(b"RGB ", b"mntr", b"XYZ ", {**tags, b"rTRC": curve, b"gTRC": curve, b"bTRC": curve})
+
+
+P3_PRIMARIES = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+SRGB_PRIMARIES = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
+P3 = matrix_profile(*P3_PRIMARIES)
+
+
+def p3_as_srgb(rgb):
+    """What a P3 colour of gamma 2.2 is in sRGB, by the textbook."""
+    xyz = np.array(P3_PRIMARIES).T @ (np.array(rgb) / 255) ** 2.2
+    linear = np.clip(np.linalg.inv(np.array(SRGB_PRIMARIES).T) @ xyz, 0, 1)
+    return tuple(
+        int(v) for v in np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055) * 255
+    )
+
+
+def cyan_is_red_profile():
+    """A CMYK profile for an odd press: bare paper is white, cyan ink is red, everything else the darkest grey it can."""
+    identity = bytes(range(256))
+    paper, red, black = bytes((255, 128, 128)), bytes((140, 200, 190)), bytes((45, 128, 128))
+    corners = [paper if corner == 0 else red if corner == 8 else black for corner in range(16)]
+    matrix = fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + matrix + identity * 4 + b"".join(corners) + identity * 3
+    return icc(b"CMYK", b"prtr", b"Lab ", {b"A2B0": table})
+
+
+class TestInspect:
+    @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "JPEG2000"])
+    def test_inspect__every_format_known_by_its_content_not_its_name(self, save, image_format):
+        facts = inspect(save(quarters(), image_format))
+        assert (facts.kind, facts.format) == ("image", image_format)
+        assert (facts.width, facts.height, facts.orientation, facts.frames) == (60, 40, 1, 1)
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+    def test_inspect__size_is_the_upright_one(self, save, image_format, orientation):
+        facts = inspect(save(laid(orientation), image_format, exif=exif(orientation)))
+        assert (facts.width, facts.height, facts.orientation) == (60, 40, orientation)
+
+    @pytest.mark.parametrize("value", [0, 9, 65535])
+    def test_inspect__orientation_out_of_range_is_1(self, save, value):
+        assert inspect(save(quarters(), "JPEG", exif=exif(value))).orientation == 1
+
+    def test_inspect__exif_that_is_no_exif_is_orientation_1(self, save):
+        assert inspect(save(quarters(), "JPEG", exif=b"Exif\0\0not a TIFF header")).orientation == 1
+
+    def test_inspect__exif_in_unreadable_hex_is_orientation_1(self, save):
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Raw profile type exif", "\nexif\n 4\nxyz!")
+        assert inspect(save(quarters(), "PNG", pnginfo=text)).orientation == 1
+
+    def test_inspect__exif_behind_the_pixels_of_a_png(self, save):
+        late = chunk(b"eXIf", exif(6).tobytes().removeprefix(b"Exif\0\0"))
+        source = save(png(np.array(laid(6)), colour_type=2, after=late))
+        facts = inspect(source)
+        assert (facts.width, facts.height, facts.orientation) == (60, 40, 6)
+        assert shows_quarters(rendition(source))
+
+    def test_inspect__no_pixel_is_decoded(self, save):
+        whole = save(Image.effect_noise((200, 200), 50)).read_bytes()
+        assert inspect(save(whole[:500])).width == 200
+
+    @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF"])
+    def test_inspect__frames_of_an_animation(self, save, image_format):
+        frames = [Image.new("RGB", (8, 8), paint) for paint in (RED, GREEN, BLUE)]
+        source = save(frames[0], image_format, save_all=True, append_images=frames[1:])
+        assert inspect(source).frames == 3
+
+    @pytest.mark.parametrize("image_format", ["TIFF", "MPO"])
+    def test_inspect__further_pages_are_no_frames(self, save, image_format):
+        source = save(quarters(), image_format, save_all=True, append_images=[quarters()])
+        facts = inspect(source, frames=1)
+        assert (facts.format, facts.frames) == (image_format, 1)
+
+
+class TestLimits:
+    def test_inspect__empty_file(self, save):
+        with pytest.raises(Empty):
+            inspect(save(b""))
+
+    @pytest.mark.parametrize("content", [b"hello", b"%!PS-Adobe-3.0 EPSF-3.0", b"8BPS\0\1", b"<svg/>"])
+    def test_inspect__another_kind_of_file(self, save, content):
+        with pytest.raises(UnsupportedType):
+            inspect(save(content.ljust(200)))
+
+    @pytest.mark.parametrize("image_format", ["EPS", "PPM", "TGA", "PCX", "ICNS", "SGI"])
+    def test_inspect__formats_off_the_list_reach_no_decoder(self, save, image_format):
+        with pytest.raises(UnsupportedType):
+            inspect(save(Image.new("RGB", (16, 16)), image_format))
+
+    @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+    def test_inspect__damaged_header_is_damage_not_another_type(self, save, image_format):
+        with pytest.raises(Corrupt):
+            inspect(save(save(quarters(), image_format).read_bytes()[:14]))
+
+    def test_inspect__missing_file_is_our_fault(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            inspect(tmp_path / "gone")
+
+    @pytest.mark.parametrize("image_format", ["PNG", "GIF", "JPEG", "BMP"])
+    def test_inspect__too_many_pixels(self, save, image_format):
+        with pytest.raises(TooManyPixels) as error:
+            inspect(save(Image.new("L", (2000, 1001)), image_format), pixels=2_000_000)
+        assert error.value.details == {"found": 3, "allowed": 2}
+
+    def test_inspect__as_many_pixels_as_allowed(self, save):
+        assert inspect(save(Image.new("L", (100, 100))), pixels=10_000).width == 100
+
+    def test_inspect__bomb_refused_before_it_unfolds(self, save):
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 6, 0, 0, 0))
+        with pytest.raises(TooManyPixels) as error:
+            inspect(save(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 99))))
+        assert error.value.details == {"found": 3600, "allowed": 100}
+
+    def test_inspect__bomb_inside_an_icon_refused(self, save):
+        bomb = png(np.zeros((300, 300), np.uint8), colour_type=0)
+        icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(bomb), 22) + bomb
+        with pytest.raises(TooManyPixels):
+            inspect(save(icon), pixels=10_000)
+
+    def test_inspect__canvas_of_a_bomb_is_never_allocated(self, save):
+        frame = b"\x2f" + ((16_382) | (16_382 << 14)).to_bytes(4, "little") + bytes(8)
+        lossless = b"VP8L" + struct.pack("<I", len(frame)) + frame + b"\0"
+        with pytest.raises(TooManyPixels) as error:
+            inspect(save(b"RIFF" + struct.pack("<I", 4 + len(lossless)) + b"WEBP" + lossless))
+        assert error.value.details == {"found": 269, "allowed": 100}
+        assert isinstance(error.value.__cause__, Image.DecompressionBombError)
+
+    @pytest.mark.parametrize(("image_format", "fits"), [("PNG", True), ("WEBP", False), ("JPEG2000", False)])
+    def test_inspect__hungry_decoders_get_fewer_pixels(self, save, image_format, fits):
+        source = save(Image.new("RGB", (100, 100)), image_format)
+        if fits:
+            assert inspect(source, pixels=10_000).width == 100
+        else:
+            with pytest.raises(TooManyPixels):
+                inspect(source, pixels=10_000)
+
+    def test_inspect__deep_tiff_in_one_strip_gets_fewer_pixels(self, save):
+        picture = Image.new("RGBA", (100, 100))
+        inspect(save(picture, "TIFF", compression="tiff_lzw", strip_size=400), pixels=10_000)
+        with pytest.raises(TooManyPixels):
+            inspect(save(picture, "TIFF", compression="tiff_lzw", strip_size=40_000), pixels=10_000)
+
+    def test_inspect__too_many_frames(self, save):
+        frames = [Image.new("L", (4, 4), shade) for shade in range(0, 60, 10)]
+        with pytest.raises(TooManyFrames) as error:
+            inspect(save(frames[0], "GIF", save_all=True, append_images=frames[1:]), frames=5)
+        assert error.value.details == {"found": 6, "allowed": 5}
+
+    def test_inspect__too_many_pixels_over_all_frames(self, save):
+        frames = [Image.new("L", (10, 10), shade) for shade in range(0, 60, 10)]
+        with pytest.raises(TooManyPixels):
+            inspect(save(frames[0], "GIF", save_all=True, append_images=frames[1:]), total_pixels=599)
+
+
+class TestDamage:
+    @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "JPEG2000", "GIF"])
+    def test_render__half_a_file_is_corrupt(self, save, image_format):
+        whole = save(Image.effect_noise((120, 120), 60).convert("RGB"), image_format).read_bytes()
+        with pytest.raises(Corrupt):
+            render(save(whole[: len(whole) // 2]))
+
+    def test_render__truncated_says_so(self, save):
+        whole = save(Image.effect_noise((120, 120), 60), "JPEG").read_bytes()
+        with pytest.raises(Corrupt, match="it ends too early"):
+            render(save(whole[: len(whole) // 2]))
+
+    def test_render__damaged_first_frame_is_passed_over(self, save):
+        noise = [Image.effect_noise((40, 40), 60), Image.new("L", (40, 40), 200)]
+        whole = bytearray(save(noise[0], "PNG", save_all=True, append_images=noise[1:]).read_bytes())
+        whole[whole.index(b"IDAT") + 40] ^= 0xFF
+        assert alike(colour(rendition(save(bytes(whole)))), (200, 200, 200))
+
+    @pytest.mark.parametrize("image_format", ["GIF", "PNG"])
+    def test_render__animation_cut_off_after_its_first_frame_is_corrupt(self, save, image_format):
+        frames = [Image.effect_noise((40, 40), 60) for _ in range(4)]
+        whole = save(frames[0], image_format, save_all=True, append_images=frames[1:]).read_bytes()
+        with pytest.raises(Corrupt):
+            render(save(whole[: len(whole) * 5 // 8]))
+
+    @pytest.mark.parametrize("tail", [b"\0\0\0", b""])
+    def test_render__whole_animation_with_an_odd_end_is_fine(self, save, tail):
+        frames = [Image.new("L", (40, 40), shade) for shade in (250, 20)]
+        whole = save(frames[0], "GIF", save_all=True, append_images=frames[1:]).read_bytes()
+        assert alike(colour(rendition(save(whole[:-1] + tail))), (250, 250, 250))
+
+    def test_decoding__any_complaint_of_a_decoder_is_corrupt(self):
+        for complaint in (
+            SyntaxError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            struct.error,
+            IndexError,
+            OverflowError,
+        ):
+            with pytest.raises(Corrupt), decoder.decoding(Limits()):
+                raise complaint
+
+    def test_decoding__no_memory_is_a_resource_limit(self):
+        with pytest.raises(ResourceLimit), decoder.decoding(Limits()):
+            raise MemoryError
+
+    def test_decoding__a_failing_disk_is_our_fault(self):
+        with pytest.raises(OSError, match="bad sector"), decoder.decoding(Limits()):
+            raise OSError(5, "bad sector")
+
+    def test_decoding__a_lost_lease_passes(self):
+        class LeaseLostError(Exception):
+            pass
+
+        with pytest.raises(LeaseLostError), decoder.decoding(Limits()):
+            raise LeaseLostError
+
+    def test_render__our_own_mistakes_are_not_disguised(self, save, monkeypatch):
+        monkeypatch.setattr(images, "within_box", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            render(save(quarters()))
+
+
+class TestUpright:
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+    def test_render__turned_upright(self, save, image_format, orientation):
+        source = save(laid(orientation), image_format, exif=exif(orientation))
+        made = rendition(source)
+        assert made.size == (60, 40)
+        assert shows_quarters(made)
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_render__turned_upright_in_every_size(self, save, orientation):
+        source = save(laid(orientation, 600, 400), "JPEG", exif=exif(orientation), quality=95)
+        presets = [ImagePreset(f"webp-{box}", box, "WEBP", 80) for box in (30, 90, 120, 500)]
+        for made in render(source, *presets).files:
+            assert shows_quarters(read(made.path))
+
+    def test_render__portrait_photo_turned_upright(self, save):
+        made = rendition(save(laid(6, 400, 600), "JPEG", exif=exif(6)), ImagePreset("webp-160", 160, "WEBP", 80))
+        assert made.size == (107, 160)
+
+    def test_render__bad_exif_still_yields_a_rendition(self, save):
+        assert shows_quarters(rendition(save(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")))
+
+
+class TestSizes:
+    def test_render__longest_side_fills_the_box(self, save):
+        for size, expected in {(600, 300): (64, 32), (300, 600): (32, 64), (500, 500): (64, 64)}.items():
+            assert rendition(save(Image.new("RGB", size))).size == expected
+
+    def test_render__never_enlarged(self, save):
+        assert rendition(save(Image.new("RGB", (10, 7)))).size == (10, 7)
+
+    def test_render__a_line_of_one_pixel_stays_one(self, save):
+        assert rendition(save(Image.new("RGB", (3000, 1)))).size == (64, 1)
+
+    @pytest.mark.parametrize("long_side", [40, 160, 161, 1000, 2500])
+    def test_render__the_presets_of_the_contract(self, save, long_side):
+        source = save(Image.new("RGB", (long_side, 10)), "JPEG")
+        made = render(source, *stills(inspect(source))).files
+        boxes = [box for box in (160, 320, 640, 1280, 2048) if box < long_side]
+        boxes += [box for box in (160, 320, 640, 1280, 2048) if box >= long_side][:1]
+        assert [(file.preset, file.width) for file in made] == [
+            *((f"webp-{box}", min(box, long_side)) for box in boxes),
+            ("jpeg-1280", min(1280, long_side)),
+        ]
+
+    def test_render__says_what_it_wrote(self, save):
+        source = save(quarters(200, 100))
+        webp, jpeg = render(source, WEBP, JPEG).files
+        assert (webp.preset, webp.version, webp.content_type) == ("small", 1, "image/webp")
+        assert (webp.path, jpeg.path) == (source.parent / "small.webp", source.parent / "mail.jpg")
+        assert (webp.width, webp.height) == read(webp.path).size == (64, 32)
+        assert [read(file.path).format for file in (webp, jpeg)] == ["WEBP", "JPEG"]
+
+    def test_render__one_decode_for_all_sizes(self, save, monkeypatch):
+        decoded = []
+        monkeypatch.setattr(images, "load", lambda *given: decoded.append(1) or decoder.load(*given))
+        render(save(quarters()), WEBP, JPEG, replace(WEBP, name="tiny", box=16))
+        assert len(decoded) == 1
+
+    def test_render__jpeg_decoded_no_larger_than_needed(self, save, monkeypatch):
+        sizes = []
+        monkeypatch.setattr(images, "thinned", lambda image, _: sizes.append(image.size) or image)
+        source = save(Image.new("RGB", (1000, 600)), "JPEG")
+        for box in (100, 130, 300, 600):
+            render(source, replace(WEBP, box=box))
+        assert sizes == [(125, 75), (250, 150), (500, 300), (1000, 600)]
+
+    @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+    def test_render__a_large_picture_shrinks_in_strips_as_it_does_whole(self, save, mode):
+        picture = quarters(700, 550).convert(mode)
+        made = rendition(save(picture), replace(WEBP, box=50))
+        assert made.size == (50, 39)
+        assert shows_quarters(made.convert("RGB")) or mode == "L"
+        whole = picture.convert("RGB").resize(made.size, Image.Resampling.LANCZOS)
+        assert np.abs(np.asarray(made.convert("RGB"), int) - np.asarray(whole, int)).mean() < 3
+
+    def test_render__reports_after_each_size(self, save):
+        heard = []
+        render(save(quarters()), WEBP, JPEG, report=heard.append)
+        assert heard == [0.5, 1.0]
+
+    def test_render__stops_where_the_report_raises(self, save):
+        def lost(fraction):
+            raise RuntimeError("lease lost")
+
+        source = save(quarters())
+        with pytest.raises(RuntimeError, match="lease lost"):
+            render(source, WEBP, JPEG, report=lost)
+        assert not (source.parent / "mail.jpg").exists()
+
+    def test_cascade__each_size_from_the_nearest_twice_as_wide(self, monkeypatch):
+        base = images.Base(Image.new("RGB", (4000, 10)), (4000, 10), 1, None)
+        steps = []
+        real = images.resized
+        monkeypatch.setattr(images, "resized", lambda i, size: steps.append((i.width, size[0])) or real(i, size))
+        images.cascade(base, {(width, 10) for width in (160, 320, 640, 1280, 2048)})
+        assert steps == [(4000, 2048), (4000, 1280), (1280, 640), (640, 320), (320, 160)]
+
+
+class TestColour:
+    def test_render__p3_profile_becomes_srgb(self, save):
+        expected = p3_as_srgb((200, 100, 100))
+        assert expected[0] > 208  # the test would prove nothing if both spaces agreed on this colour
+        made = rendition(save(Image.new("RGB", (64, 64), (200, 100, 100)), "JPEG", icc_profile=P3, quality=100))
+        assert alike(colour(made), expected, 4)
+
+    @pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF"])
+    def test_render__profile_applied_under_transparency(self, save, image_format):
+        picture = Image.new("RGBA", (64, 64), (200, 100, 100, 128))
+        options = {"lossless": True} if image_format == "WEBP" else {}
+        made = rendition(save(picture, image_format, icc_profile=P3, **options))
+        assert alike(colour(made), (*p3_as_srgb((200, 100, 100)), 128), 4)
+
+    def test_render__srgb_profile_changes_nothing(self, save):
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        assert alike(
+            colour(rendition(save(Image.new("RGB", (9, 9), (200, 90, 30)), icc_profile=profile))),
+            (200, 90, 30),
+            6,
+        )
+
+    @pytest.mark.parametrize("profile", [b"junk", P3[:100], P3[:-60], b"\0" * 200])
+    def test_render__broken_profile_ignored(self, save, profile):
+        made = rendition(save(Image.new("RGB", (9, 9), (200, 90, 30)), "PNG", icc_profile=profile))
+        assert alike(colour(made), (200, 90, 30), 6)
+
+    def test_render__profile_of_other_channels_ignored(self, save):
+        for mode in ("L", "CMYK"):
+            made = rendition(save(Image.new(mode, (9, 9)), "TIFF", icc_profile=P3))
+            assert alike(colour(made), WHITE if mode == "CMYK" else BLACK)
+
+    @pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
+    def test_render__cmyk_without_profile(self, save, image_format):
+        for ink, expected in {(0, 0, 0, 0): WHITE, (0, 255, 255, 0): RED, (0, 0, 0, 255): BLACK}.items():
+            made = rendition(save(Image.new("CMYK", (32, 32), ink), image_format))
+            assert alike(colour(made), expected)
+
+    def test_render__cmyk_inverted_by_adobe(self, save):
+        source = save(Image.new("CMYK", (32, 32), (0, 255, 255, 0)), "JPEG")
+        assert b"Adobe" in source.read_bytes()
+        assert alike(colour(rendition(source)), RED)
+
+    @pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
+    def test_render__cmyk_by_its_profile(self, save, image_format):
+        odd = cyan_is_red_profile()
+        for ink, expected in {(255, 0, 0, 0): (227, 57, 5), (0, 0, 0, 0): WHITE}.items():
+            made = rendition(save(Image.new("CMYK", (32, 32), ink), image_format, icc_profile=odd))
+            assert alike(colour(made), expected, 45), ink
+
+    def test_render__the_darkest_ink_is_black(self, save):
+        picture = Image.new("CMYK", (32, 32), (0, 0, 0, 255))
+        assert alike(colour(rendition(save(picture, "TIFF", icc_profile=cyan_is_red_profile()))), BLACK)
+
+    def test_render__transparency_kept_in_webp(self, save):
+        picture = Image.new("RGBA", (100, 100), (*RED, 255))
+        picture.paste((0, 0, 0, 0), (50, 0, 100, 100))
+        made = rendition(save(picture))
+        assert made.mode == "RGBA"
+        assert alike(colour(made, 0.25), (*RED, 255))
+        assert colour(made, 0.75)[3] == 0
+
+    def test_render__transparency_on_white_in_jpeg(self, save):
+        picture = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
+        picture.paste((*RED, 128), (50, 0, 100, 100))
+        made = rendition(save(picture), JPEG)
+        assert alike(colour(made, 0.25), WHITE)
+        assert alike(colour(made, 0.75), (255, 127, 127))
+
+    def test_render__opaque_picture_stays_without_transparency(self, save):
+        assert rendition(save(quarters())).mode == "RGB"
+
+    def test_render__dark_under_transparency_does_not_bleed(self, save):
+        picture = Image.new("RGBA", (640, 640), (0, 0, 0, 0))
+        picture.paste((*WHITE, 255), (0, 0, 325, 640))
+        made = np.asarray(rendition(save(picture), replace(WEBP, quality=100)))
+        assert made[..., :3][made[..., 3] > 100].min() > 230
+
+    def test_render__transparent_palette(self, save):
+        picture = Image.new("P", (32, 32), 1)
+        picture.putpalette([*BLUE, *RED])
+        picture.paste(0, (0, 0, 16, 32))
+        for image_format in ("PNG", "GIF"):
+            made = rendition(save(picture, image_format, transparency=0))
+            assert colour(made, 0.2)[3] == 0
+            assert alike(colour(made, 0.8), (*RED, 255))
+
+    def test_render__palette_with_half_transparent_entries(self, save):
+        picture = Image.new("P", (32, 32), 1)
+        picture.putpalette([*BLUE, *RED])
+        assert alike(colour(rendition(save(picture, "PNG", transparency=bytes((255, 100))))), (*RED, 100))
+
+    @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("RGB", (1, 2, 3)), ("1", 0)])
+    def test_render__one_transparent_colour(self, save, mode, key):
+        made = rendition(save(Image.new(mode, (16, 16), key), "PNG", transparency=key))
+        assert colour(made)[3] == 0
+
+    @pytest.mark.parametrize("key", [0, 40_000])
+    def test_render__one_transparent_shade_of_16_bit(self, save, key):
+        samples = np.full((16, 16), 20_000, np.uint16)
+        samples[:, :8] = key
+        made = rendition(save(png(samples, 0, before=chunk(b"tRNS", struct.pack(">H", key)))))
+        assert colour(made, 0.2)[3] == 0
+        assert alike(colour(made, 0.8), (78, 78, 78, 255))
+
+    @pytest.mark.parametrize("key", [(65535, 0, 0), (0x1234, 0x5678, 0x9ABC)])
+    def test_render__one_transparent_colour_of_16_bit(self, save, key):
+        samples = np.full((16, 16, 3), (0, 0, 65535), np.uint16)
+        samples[:, :8] = key
+        made = rendition(save(png(samples, 2, before=chunk(b"tRNS", struct.pack(">HHH", *key)))))
+        assert colour(made, 0.2)[3] == 0
+        assert alike(colour(made, 0.8), (*BLUE, 255))
+
+    @pytest.mark.parametrize(
+        ("colour_type", "sample", "expected"),
+        [
+            (0, (32896,), (128, 128, 128)),
+            (2, (65535, 32896, 0), (255, 128, 0)),
+            (4, (32896, 16448), (128, 128, 128, 64)),
+            (6, (65535, 32896, 0, 32896), (255, 128, 0, 128)),
+        ],
+    )
+    def test_render__16_bit_png_reduced_to_8(self, save, colour_type, sample, expected):
+        samples = np.full((32, 32, len(sample)), sample, np.uint16)
+        assert alike(colour(rendition(save(png(samples, colour_type)))), expected, 6)
+
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_render__16_bit_tiff_reduced_to_8(self, save, order):
+        samples = np.full((32, 32), 32896, np.uint16).astype(f"{order}u2")
+        picture = Image.frombytes("I;16" if order == "<" else "I;16B", (32, 32), samples.tobytes())
+        assert alike(colour(rendition(save(picture, "TIFF"))), (128, 128, 128), 4)
+
+    def test_render__16_bit_ramp_keeps_its_steps(self, save):
+        ramp = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
+        made = np.asarray(rendition(save(png(ramp, 0)), replace(WEBP, quality=100)).convert("L"), int)
+        assert np.abs(made[32] - np.linspace(0, 255, 64)).max() < 6
+
+    @pytest.mark.parametrize(("mode", "half", "white"), [("F", 0.5, 1.0), ("I", 32896, 65535), ("F", 128, 255)])
+    def test_render__floats_and_long_integers_by_their_range(self, save, mode, half, white):
+        picture = Image.new(mode, (32, 32), half)
+        picture.paste(white, (0, 0, 8, 32))
+        made = rendition(save(picture, "TIFF"))
+        assert alike(colour(made, 0.1), WHITE)
+        assert alike(colour(made, 0.8), (128, 128, 128))
+
+    @pytest.mark.parametrize(
+        ("mode", "paint", "expected"),
+        [
+            ("1", 1, WHITE),
+            ("L", 90, (90, 90, 90)),
+            ("LA", (90, 128), (90, 90, 90, 128)),
+            ("YCbCr", (76, 85, 255), RED),
+            ("LAB", (255, 128, 128), WHITE),
+        ],
+    )
+    def test_render__every_mode(self, save, mode, paint, expected):
+        assert alike(colour(rendition(save(Image.new(mode, (32, 32), paint), "TIFF"))), expected)
+
+    @pytest.mark.parametrize(
+        ("mode", "paint", "expected"),
+        [("La", (45, 128), (90, 128)), ("RGBa", (64, 0, 0, 128), (127, 0, 0, 128)), ("RGBX", (*RED, 0), RED)],
+    )
+    def test_plain__modes_that_only_decoders_write(self, mode, paint, expected):
+        assert alike(colour(plain(Image.new(mode, (8, 8), paint))), expected, 1)
+
+
+class TestMetadata:
+    @pytest.mark.parametrize("preset", [WEBP, JPEG])
+    @pytest.mark.parametrize("side", [40, 400])
+    @pytest.mark.parametrize("profile", [P3, b"broken", None])
+    def test_render__nothing_but_pixels_left(self, save, preset, side, profile):
+        tags = exif(1, **{"0x010f": "Secret camera", "0x8825": {1: "N", 2: (52.0, 30.0, 0.0)}})
+        source = save(
+            quarters(side, side),
+            "JPEG",
+            exif=tags,
+            comment=b"Secret comment",
+            xmp=b"<x>Secret xmp</x>",
+            icc_profile=profile,
+        )
+        assert source.read_bytes().count(b"Secret") == 3
+        made = rendition(source, preset)
+        content = Path(made.filename).read_bytes()
+        assert not made.getexif()
+        assert not {"exif", "icc_profile", "xmp", "comment"} & made.info.keys()
+        assert not any(word in content for word in (b"Secret", b"Exif", b"ICC", b"ICCP", b"XMP", b"GPS"))
+
+    def test_render__text_of_a_png_left_behind(self, save):
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Comment", "Secret")
+        made = rendition(save(quarters(), "PNG", pnginfo=text), JPEG)
+        assert b"Secret" not in Path(made.filename).read_bytes()
+
+
+class TestPlaceholder:
+    def test_render__blurhash_of_4_by_3(self, save):
+        assert blurhash.components(render(save(quarters())).placeholder) == (4, 3)
+
+    def test_render__blurhash_shows_the_picture_upright(self, save):
+        seen = blurhash.decode(render(save(laid(6), "JPEG", exif=exif(6))).placeholder, 4, 4)
+        assert seen[0][0][0] > 150 > seen[0][0][2]
+        assert seen[3][0][2] > 150 > seen[3][0][0]
+
+    def test_render__blurhash_of_a_single_pixel(self, save):
+        assert blurhash.decode(render(save(Image.new("RGB", (1, 1), RED))).placeholder, 1, 1)[0][0][0] > 230
+
+    def test_render__blurhash_of_transparency_is_white(self, save):
+        seen = blurhash.decode(render(save(Image.new("RGBA", (40, 40), (0, 0, 0, 0)))).placeholder, 2, 2)
+        assert min(seen[0][0]) > 240
+
+
+class TestAnimation:
+    @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP", "AVIF"])
+    def test_render__first_frame_of_an_animation(self, save, image_format):
+        frames = [Image.new("RGB", (32, 32), paint) for paint in (RED, GREEN, BLUE)]
+        made = rendition(save(frames[0], image_format, save_all=True, append_images=frames[1:]))
+        assert alike(colour(made)[:3], RED)
+        assert getattr(made, "n_frames", 1) == 1
+
+
+class TestAlone:
+    def run(self, *arguments):
+        command = [sys.executable, "-m", "processing.engines.images", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    def test_alone__prints_facts_and_files_and_nothing_else(self, save, tmp_path):
+        done = self.run(save(laid(6, 400, 300), "JPEG", exif=exif(6)), tmp_path / "out")
+        answer = json.loads(done.stdout)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert answer["facts"]["orientation"] == 6
+        assert [file["preset"] for file in answer["files"]] == [
+            "webp-160",
+            "webp-320",
+            "webp-640",
+            "jpeg-1280",
+        ]
+        assert all(Path(file["path"]).stat().st_size == file["bytes"] > 0 for file in answer["files"])
+        assert answer["seconds"] > 0
+        assert answer["placeholder"]
+
+    def test_alone__says_what_is_wrong_with_the_media(self, save, tmp_path):
+        done = self.run(save(b"no image"), tmp_path / "out")
+        assert done.returncode == 1
+        assert json.loads(done.stdout) == {
+            "error": {"code": "unsupported_type", "message": UnsupportedType.sentence, "details": {}}
+        }
+
+    def test_alone__explains_its_usage(self, tmp_path):
+        done = self.run(tmp_path / "gone", tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "SOURCE FOLDER" in done.stderr
+
+    def test_alone__knows_neither_django_nor_celery(self):
+        code = "import sys, processing.engines.images; print({'django', 'celery'} & set(sys.modules))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "set()\n"
+
+
+def test_decoder__forty_formats_are_not_all_allowed():
+    assert set(decoder.FORMATS) == {"JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "JPEG2000", "ICO"}
+
+
+def test_render__icon(save):
+    made = rendition(save(quarters(64, 64).convert("RGBA"), "ICO", sizes=[(16, 16), (64, 64)]))
+    assert made.size == (64, 64)
+    assert shows_quarters(made.convert("RGB"))

@@ -1,0 +1,16 @@
+"""Waiting on a condition, never on the clock."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+
+def until(condition: Callable[[], Seen], seconds: float = 20, every: float = 0.02) -> Seen:
+    """What `condition` returns once that is true. Fails after `seconds`, saying what it saw last."""
+    end = time.monotonic() + seconds
+    while not (seen := condition()):
+        assert time.monotonic() < end, f"still {seen!r} after {seconds} s"
+        time.sleep(every)
+    return seen

@@ -1,0 +1,222 @@
+"""The HTTP interface for programs and for the pages' own scripts."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from ninja import Field, File, NinjaAPI, Query, Schema, UploadedFile
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from processing import events, queues, runner, storage
+from processing.errors import MediaError
+from uploads import keeping, listing
+from uploads.auth import CALLERS
+from uploads.models import Original
+from uploads.representation import ErrorOut, OriginalOut, originals, represent
+
+REFUSALS = {"too_large": 413, "unsupported_type": 415, "quota_exceeded": 403}
+
+
+class Refusal(Schema):
+    """Every answer that is not the one asked for."""
+
+    error: ErrorOut
+
+
+class OriginalPage(Schema):
+    items: list[OriginalOut]
+    next_cursor: str | None = Field(description="give it back as `cursor`; null on the last page")
+
+
+class QueueOut(Schema):
+    name: str
+    depth: int | None
+    queued: int
+    running: int
+    oldest_wait_seconds: float
+    backlog_seconds: float
+    workers: int | None
+
+
+class Filters(Schema):
+    status: str = ""
+    kind: str = ""
+    q: str = Field("", description="part of the name")
+    owner: str = ""
+    cursor: str = ""
+    limit: int = Field(listing.PAGE, ge=1, le=listing.LONGEST_PAGE)
+
+
+api = NinjaAPI(
+    title="mediaweb",
+    version="1",
+    description="Upload images and videos, watch them being processed, fetch what was made of them.",
+    auth=CALLERS,
+    urls_namespace="api",
+)
+UNKNOWN = {401: Refusal, 404: Refusal}
+
+
+@api.post(
+    "/originals",
+    response={201: OriginalOut, 400: Refusal, 401: Refusal, 403: Refusal, 413: Refusal, 415: Refusal, 422: Refusal},
+    summary="Upload a file",
+)
+def upload(request: HttpRequest, file: File[UploadedFile]) -> tuple[int, OriginalOut]:
+    """Keep the file and queue its processing; answers before that begins."""
+    original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
+    return 201, shown(request, original.pk)
+
+
+@api.get("/originals", response={200: OriginalPage, 401: Refusal, 422: Refusal}, summary="List originals")
+def index(request: HttpRequest, filters: Query[Filters]) -> OriginalPage:
+    """Newest first: your own; everybody's for editors."""
+    rows = listing.visible_to(request.user, originals())
+    rows = listing.filtered(rows, filters.status, filters.kind, filters.q, filters.owner)
+    page = listing.page(rows, filters.cursor, filters.limit)
+    items = [represent(item, request.build_absolute_uri) for item in page.items]
+    return OriginalPage(items=items, next_cursor=page.next_cursor)
+
+
+@api.get("/originals/{original_id}", response={200: OriginalOut, **UNKNOWN}, summary="One original")
+def detail(request: HttpRequest, original_id: UUID) -> OriginalOut:
+    return shown(request, original_id)
+
+
+@api.delete("/originals/{original_id}", response={204: None, **UNKNOWN}, summary="Delete an original")
+def delete(request: HttpRequest, original_id: UUID) -> tuple[int, None]:
+    """Its renditions, jobs and files go too; a running encoder stops within seconds."""
+    keeping.forget(mendable(request, original_id))
+    return 204, None
+
+
+@api.post("/originals/{original_id}/retry", response={202: OriginalOut, **UNKNOWN}, summary="Try again")
+def retry(request: HttpRequest, original_id: UUID) -> tuple[int, OriginalOut]:
+    """Owe again what has failed or was canceled; what is made stays as it is."""
+    runner.retry(mendable(request, original_id).run.pk)
+    return 202, shown(request, original_id)
+
+
+@api.post("/originals/{original_id}/cancel", response={202: OriginalOut, **UNKNOWN}, summary="Stop processing")
+def cancel(request: HttpRequest, original_id: UUID) -> tuple[int, OriginalOut]:
+    """Drop what waits and stop what runs; what is made stays."""
+    runner.cancel(mendable(request, original_id).run.pk)
+    return 202, shown(request, original_id)
+
+
+@api.get("/originals/{original_id}/download", response={302: None, **UNKNOWN}, summary="The original's bytes")
+def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    """Leads to a signed address that serves the file as an attachment under its own name."""
+    original = visible(request, original_id)
+    return redirect(storage.url(original.key, download_as=original.name))
+
+
+@api.get(
+    "/events",
+    response={200: None, 401: Refusal},
+    summary="Watch originals move",
+    openapi_extra={
+        "responses": {
+            200: {
+                "description": "`original` events, each with an original's JSON",
+                "content": {"text/event-stream": {}},
+            }
+        }
+    },
+)
+async def watch(request: HttpRequest) -> StreamingHttpResponse:
+    """Server-sent events: your originals as they change; everybody's for editors."""
+    response = StreamingHttpResponse(stream(request), content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def stream(request: HttpRequest) -> AsyncIterator[str]:
+    yield "retry: 2000\n\n"  # ms a browser waits before it comes back
+    async for original_id in events.moved():
+        text = await sync_to_async(event)(request, UUID(original_id)) if original_id else ": still here\n\n"
+        if text:
+            yield text
+
+
+def event(request: HttpRequest, original_id: UUID) -> str:
+    """The original's state as an event; empty where it is gone or not this user's to see."""
+    try:
+        return f"event: original\ndata: {shown(request, original_id).model_dump_json()}\n\n"
+    except Http404:
+        return ""
+
+
+@api.get("/queues", response={200: list[QueueOut], 401: Refusal, 403: Refusal}, summary="How full the queues are")
+def queue_overview(request: HttpRequest) -> list[dict[str, object]]:
+    """As `manage.py queues --json`; for editors and ops."""
+    if not request.user.has_perm("processing.see_queues"):
+        raise PermissionDenied
+    return queues.as_json()
+
+
+def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
+    return represent(visible(request, original_id), request.build_absolute_uri)
+
+
+def visible(request: HttpRequest, original_id: UUID) -> Original:
+    """The original, if this user may see it. Another owner's does not exist."""
+    found = listing.visible_to(request.user, originals()).filter(pk=original_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def mendable(request: HttpRequest, original_id: UUID) -> Original:
+    """The original, if this user may change what becomes of it."""
+    original = visible(request, original_id)
+    if original.owner_id != request.user.pk and not request.user.has_perm("processing.mend_runs"):
+        raise Http404
+    return original
+
+
+def refuse(request: HttpRequest, status: int, code: str, message: str, details: Any = None) -> HttpResponse:
+    body = {"error": {"code": code, "message": message, "details": details or {}}}
+    return api.create_response(request, body, status=status)
+
+
+@api.exception_handler(MediaError)
+def refuse_media(request: HttpRequest, error: MediaError) -> HttpResponse:
+    return refuse(request, REFUSALS.get(error.code, 400), error.code, str(error), error.details)
+
+
+@api.exception_handler(AuthenticationError)
+def refuse_stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return refuse(request, 401, "unauthenticated", "Sign in, or send Authorization: Bearer TOKEN.")
+
+
+@api.exception_handler(PermissionDenied)
+def refuse_permission(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    return refuse(request, 403, "forbidden", "Your account may not do this; ask an administrator.")
+
+
+@api.exception_handler(Http404)
+def refuse_unknown(request: HttpRequest, error: Http404) -> HttpResponse:
+    return refuse(request, 404, "not_found", "There is nothing here with that id, or it is not yours.")
+
+
+@api.exception_handler(ValidationError)
+def refuse_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    return refuse(request, 422, "invalid", "The request is not as documented.", {"problems": error.errors})
+
+
+@api.exception_handler(listing.BadCursor)
+def refuse_cursor(request: HttpRequest, error: listing.BadCursor) -> HttpResponse:
+    return refuse(request, 422, "invalid", "This cursor is not one we gave. Begin again without it.")
+
+
+@api.exception_handler(HttpError)
+def refuse_http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    code = HTTPStatus(error.status_code).name.lower()
+    return refuse(request, error.status_code, code, str(error))

@@ -1,0 +1,54 @@
+"""Files that no row refers to, and that none can come to refer to."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.utils.timezone import now
+
+from processing import storage
+from processing.models import Job, JobStatus, Rendition
+from uploads.models import Original
+
+UPLOAD_MAY_TAKE = timedelta(hours=1)  # between an original's bytes and its row lie milliseconds
+BATCH = 1000  # keys asked about in one query; SQLite takes 32,766 variables
+FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+$")  # the job and attempt in a rendition's key
+
+Found = tuple[str, datetime]
+
+
+def find(older_than: float) -> Iterator[str]:
+    """Keys that may be dropped. `older_than`: seconds that bytes without an original are left alone."""
+    before = now() - timedelta(seconds=older_than)
+    for batch in batches(storage.keys(storage.ORIGINALS)):
+        yield from unowned(batch, before)
+    for batch in batches(storage.keys(storage.RENDITIONS)):
+        yield from unpublished(batch)
+
+
+def batches(found: Iterator[Found]) -> Iterator[Sequence[Found]]:
+    while batch := list(islice(found, BATCH)):
+        yield batch
+
+
+def unowned(batch: Sequence[Found], before: datetime) -> Iterator[str]:
+    old = {key for key, written in batch if written < before}
+    yield from sorted(old - set(Original.objects.filter(key__in=old).values_list("key", flat=True)))
+
+
+def unpublished(batch: Sequence[Found]) -> Iterator[str]:
+    """Files of attempts that are over. Running ones are asked for first: they may publish in between."""
+    files = {key for key, _ in batch}
+    running = {f"{job}-{attempt}" for job, attempt in running_attempts()}
+    referred = set(Rendition.objects.filter(key__in=files).values_list("key", flat=True))
+    yield from sorted(key for key in files - referred if fence_of(key) not in running)
+
+
+def running_attempts() -> Iterator[tuple[int, int]]:
+    return Job.objects.filter(status=JobStatus.RUNNING).values_list("pk", "attempt").iterator()
+
+
+def fence_of(key: str) -> str:
+    match = FENCED.search(key)
+    return f"{match[1]}-{match[2]}" if match else ""

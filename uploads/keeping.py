@@ -1,0 +1,97 @@
+"""Keeping what was sent: checked, stored whole, written down, and owed its processing, or refused."""
+
+import hashlib
+import uuid
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+
+from processing import runner, storage
+from processing.errors import Empty, QuotaExceeded, TooLarge, UnsupportedType
+from processing.models import Run
+from uploads.models import Original
+from uploads.sniffing import HEAD, kind_of
+
+CHUNK = 1 << 20  # threaded writes of up to 1 MiB cost the least (Ingest, measured)
+
+
+def keep(owner: Any, name: str, source: BinaryIO) -> Original:
+    """Store the bytes of `source` as a new original of `owner` and owe it its processing.
+
+    Raises MediaError (empty, too_large, quota_exceeded, unsupported_type) and then keeps nothing.
+    What is returned is on the disk and in the database: it will end ready, or failed with a reason.
+    """
+    kind = kind_of_stream(source)
+    with storage.scratch("upload") as folder:
+        path = folder / "original"
+        size, sha256 = copy(source, path, room_for(owner))
+        original = Original(owner=owner, name=shown_name(name), kind=kind, bytes=size, sha256=sha256, key=new_key())
+        storage.keep(path, original.key)
+    with transaction.atomic():
+        original.save(force_insert=True)
+        runner.start(original)
+    return original
+
+
+def kind_of_stream(source: BinaryIO) -> str:
+    head = source.read(HEAD)
+    source.seek(0)
+    if not head:
+        raise Empty
+    kind = kind_of(head)
+    if kind is None:
+        raise UnsupportedType
+    return kind
+
+
+def room_for(owner: Any) -> int:
+    """How many bytes this owner's next file may have. Raises QuotaExceeded where there is no room."""
+    if settings.QUOTA_BYTES is None:
+        return settings.MAX_UPLOAD_BYTES
+    used = Original.objects.filter(owner=owner).aggregate(total=Sum("bytes"))["total"] or 0
+    return settings.QUOTA_BYTES - used
+
+
+def copy(source: BinaryIO, path: Path, room: int) -> tuple[int, str]:
+    """Write the stream to `path`; its bytes and sha256. Raises when it is larger than allowed."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("wb") as target:
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > settings.MAX_UPLOAD_BYTES:
+                raise TooLarge(allowed=settings.MAX_UPLOAD_BYTES)
+            if size > room:
+                raise QuotaExceeded(free=max(0, room), allowed=settings.QUOTA_BYTES or 0)
+            digest.update(chunk)
+            target.write(chunk)
+    return size, digest.hexdigest()
+
+
+def new_key() -> str:
+    """A storage key of our own making."""
+    return f"{storage.ORIGINALS}/{uuid.uuid4()}"
+
+
+def shown_name(name: str) -> str:
+    """The last part of the name a client gave, without what cannot be shown: for people, never for paths."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    printable = "".join(letter for letter in last if letter.isprintable()).strip()
+    return printable[-255:] or "unnamed"
+
+
+def forget(original: Original) -> None:
+    """Delete an original with its jobs, renditions and files. Its encoders notice by their heartbeat."""
+    with transaction.atomic():
+        Run.locked(original.run.pk)  # no rendition can appear from here on
+        keys = [original.key, *original.renditions.values_list("key", flat=True)]
+        original.delete()
+        transaction.on_commit(lambda: drop_all(keys))
+
+
+def drop_all(keys: list[str]) -> None:
+    for key in keys:
+        storage.drop(key)

@@ -1,0 +1,63 @@
+"""Lists of originals: filters and keyset pages, which cost the same on page one and page one thousand."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from uploads.models import Original
+
+PAGE = 50
+LONGEST_PAGE = 200
+
+
+class BadCursor(ValueError):
+    """The cursor is not one this service gave out."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some originals, newest first, and the cursor of those that come after; None where none do."""
+
+    items: Sequence[Original]
+    next_cursor: str | None
+
+
+def visible_to(user: Any, rows: QuerySet[Original]) -> QuerySet[Original]:
+    """The originals this user may see: their own, or all of them for who may see all runs."""
+    return rows if user.has_perm("processing.see_all_runs") else rows.filter(owner=user)
+
+
+def filtered(rows: QuerySet[Original], status: str, kind: str, q: str, owner: str) -> QuerySet[Original]:
+    """Narrow by what was given; an empty value narrows nothing."""
+    wanted = {"run__status": status, "kind": kind, "name__icontains": q, "owner__username": owner}
+    return rows.filter(**{field: value for field, value in wanted.items() if value})
+
+
+def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE) -> Page:
+    """The page of `rows` after `cursor`. Raises BadCursor."""
+    ordered = rows.order_by("-created_at", "-id")
+    if cursor:
+        created_at, last = decode(cursor)
+        ordered = ordered.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=last))
+    found = list(ordered[: limit + 1])
+    items = found[:limit]
+    return Page(items, encode(items[-1]) if len(found) > limit else None)
+
+
+def encode(original: Original) -> str:
+    text = f"{original.created_at.isoformat()} {original.pk}"
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def decode(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        created_at, last = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(created_at), UUID(last)
+    except (ValueError, binascii.Error) as error:
+        raise BadCursor(cursor) from error

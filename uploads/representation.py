@@ -1,0 +1,121 @@
+"""An original as JSON: the same for the API, the event stream and the pages."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+from ninja import Field, Schema
+
+from processing import queues, storage
+from processing.models import Job, Rendition, Run
+from uploads.models import Original
+
+
+class ErrorOut(Schema):
+    code: str = Field(examples=["corrupt"])
+    message: str = Field(examples=["The file is damaged and cannot be read (truncated). Upload a fresh copy."])
+    details: dict[str, Any] = {}
+
+
+class FactsOut(Schema):
+    width: int
+    height: int
+    duration: float | None = None
+    frame_rate: float | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    orientation: int = 1
+    format: str = ""
+    frames: int = 1
+    rotation: int = 0
+
+
+class JobOut(Schema):
+    id: int
+    step: str
+    part: int
+    queue: str
+    status: str
+    attempt: int
+    progress: float
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    seconds: float | None
+    worker: str
+    error: ErrorOut | None
+
+
+class RenditionOut(Schema):
+    preset: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    url: str
+
+
+class OriginalOut(Schema):
+    id: UUID
+    name: str
+    kind: str | None
+    status: str
+    bytes: int
+    sha256: str
+    owner: str
+    created_at: datetime
+    ready_at: datetime | None
+    progress: float
+    queue_position: int | None
+    eta_seconds: float | None
+    error: ErrorOut | None
+    facts: FactsOut | None
+    placeholder: str
+    jobs: list[JobOut]
+    renditions: list[RenditionOut]
+
+
+def originals() -> QuerySet[Original]:
+    """Originals with all that their JSON needs, in four queries however many they are."""
+    return Original.objects.select_related("owner", "run").prefetch_related(
+        Prefetch("run__jobs", Job.objects.order_by("pk")),
+        Prefetch("renditions", Rendition.objects.order_by("pk")),
+    )
+
+
+def represent(original: Original, absolute: Callable[[str], str] = str) -> OriginalOut:
+    """The original's JSON. `absolute` makes a full address of one that begins with a slash."""
+    run = original.run
+    jobs = list(run.jobs.all())
+    return OriginalOut(
+        **{name: getattr(original, name) for name in ("id", "name", "kind", "bytes", "sha256", "created_at")},
+        status=run.status,
+        owner=original.owner.get_username(),
+        ready_at=run.finished_at if run.status == "ready" else None,
+        progress=round(run.progress, 4),
+        queue_position=queues.position(jobs),
+        eta_seconds=None,
+        error=error_out(run),
+        facts=FactsOut(**original.facts) if original.facts else None,
+        placeholder=original.placeholder,
+        jobs=[job_out(job) for job in jobs],
+        renditions=[rendition_out(item, absolute) for item in original.renditions.all()],
+    )
+
+
+def job_out(job: Job) -> JobOut:
+    plain = {name: getattr(job, name) for name in JobOut.model_fields if name != "error"}
+    return JobOut(**plain, error=error_out(job))
+
+
+def error_out(row: Run | Job) -> ErrorOut | None:
+    if not row.error_code:
+        return None
+    return ErrorOut(code=row.error_code, message=row.error_message, details=row.error_details)
+
+
+def rendition_out(rendition: Rendition, absolute: Callable[[str], str]) -> RenditionOut:
+    plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name != "url"}
+    return RenditionOut(**plain, url=absolute(storage.url(rendition.key)))

@@ -1,0 +1,17 @@
+"""The pages of people who upload."""
+
+from django.urls import path
+
+from uploads import views
+
+app_name = "uploads"
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("originals/<uuid:original_id>", views.detail, name="detail"),
+    path("originals/<uuid:original_id>/card", views.card, name="card"),
+    path("originals/<uuid:original_id>/stage", views.stage, name="stage"),
+    path("originals/<uuid:original_id>/side", views.side, name="side"),
+    path("originals/<uuid:original_id>/retry", views.retry, name="retry"),
+    path("originals/<uuid:original_id>/cancel", views.cancel, name="cancel"),
+    path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
+]

@@ -1,0 +1,147 @@
+"""The pages of people who upload: home with its gallery, and one original."""
+
+from itertools import groupby
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from processing import runner
+from processing.errors import SENTENCES, MediaError
+from processing.models import RunStatus
+from processing.templatetags.showing import sentence_of
+from uploads import keeping, listing
+from uploads.api import mendable, visible
+from uploads.models import Original
+from uploads.representation import originals
+
+IN_PROGRESS = 200  # rows shown at once; the rest follow as these finish
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """The welcome of strangers; a member's upload zone and gallery."""
+    if not request.user.is_authenticated:
+        return render(request, "uploads/welcome.html")
+    if request.method == "POST":
+        return keep_sent(request)
+    return gallery(request)
+
+
+def keep_sent(request: HttpRequest) -> HttpResponse:
+    """Keep the files of a plain form: what a browser without JavaScript sends."""
+    for file in request.FILES.getlist("file"):
+        keep_one(request, file)
+    return redirect("uploads:home")
+
+
+def keep_one(request: HttpRequest, file: UploadedFile) -> None:
+    try:
+        original = keeping.keep(request.user, file.name or "", cast(Any, file))
+    except MediaError as error:
+        why = sentence_of(error.code, error.details)
+        messages.error(request, gettext("%(name)s was not kept. %(why)s") % {"name": file.name, "why": why})
+    else:
+        messages.success(request, gettext("%(name)s is kept, and its processing begins.") % {"name": original.name})
+
+
+@vary_on_headers("HX-Request")
+def gallery(request: HttpRequest) -> HttpResponse:
+    """Newest first; a later page alone where htmx asks for it."""
+    query, cursor = request.GET.get("q", ""), request.GET.get("cursor", "")
+    mine = listing.filtered(originals().filter(owner=request.user), "", "", query, "")
+    try:
+        page = listing.page(mine.filter(run__status__in=RunStatus.final()), cursor)
+    except listing.BadCursor:
+        return redirect("uploads:home")
+    context = {
+        "days": by_day(page.items),
+        "next_cursor": page.next_cursor,
+        "q": query,
+        "open": [] if cursor else in_progress(mine),
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "sentences": {code: gettext(text) for code, text in SENTENCES.items()},
+    }
+    return render(request, "uploads/parts/days.html" if is_part(request) else "uploads/home.html", context)
+
+
+def is_part(request: HttpRequest) -> bool:
+    return bool(request.htmx)  # type: ignore[attr-defined]
+
+
+def in_progress(rows: QuerySet[Original]) -> list[Original]:
+    unfinished = rows.exclude(run__status__in=RunStatus.final())
+    return list(unfinished.order_by("-created_at", "-id")[:IN_PROGRESS])
+
+
+def by_day(items: Any) -> list[tuple[Any, list[Original]]]:
+    """[(day, originals)] in the order given, by the reader's calendar."""
+    return [(day, list(group)) for day, group in groupby(items, lambda item: timezone.localdate(item.created_at))]
+
+
+@login_required
+def detail(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    original = visible(request, original_id)
+    return render(request, "uploads/detail.html", {"original": original, **neighbours(original)})
+
+
+def neighbours(original: Original) -> dict[str, Original | None]:
+    """The owner's next newer and next older original."""
+    rows = Original.objects.filter(owner=original.owner_id)
+    same = Q(created_at=original.created_at)
+    newer = rows.filter(Q(created_at__gt=original.created_at) | same & Q(pk__gt=original.pk))
+    older = rows.filter(Q(created_at__lt=original.created_at) | same & Q(pk__lt=original.pk))
+    return {
+        "newer": newer.order_by("created_at", "pk").first(),
+        "older": older.order_by("-created_at", "-pk").first(),
+    }
+
+
+@login_required
+def card(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    """The original as home shows it: a row while it is in progress, else a card."""
+    return render(request, "uploads/parts/item.html", {"original": visible(request, original_id)})
+
+
+@login_required
+def stage(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    """The medium of the detail page."""
+    return render(request, "uploads/parts/stage.html", {"original": visible(request, original_id)})
+
+
+@login_required
+def side(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    """The side sheet of the detail page."""
+    return render(request, "uploads/parts/side.html", {"original": visible(request, original_id)})
+
+
+@require_POST
+@login_required
+def retry(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    runner.retry(mendable(request, original_id).run.pk)
+    return redirect("uploads:detail", original_id)
+
+
+@require_POST
+@login_required
+def cancel(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    runner.cancel(mendable(request, original_id).run.pk)
+    return redirect("uploads:detail", original_id)
+
+
+@require_POST
+@login_required
+def delete(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    original = mendable(request, original_id)
+    keeping.forget(original)
+    messages.success(request, gettext("%(name)s is deleted.") % {"name": original.name})
+    return redirect("uploads:home")
