@@ -157,6 +157,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 3,
     "health_check_interval": 10,
+    # Telling a worker is tried twice and left to the sweep: kombu's own patience held an upload for 6 s
+    # while Redis was down. Workers themselves connect again for ever, by the settings above.
+    "max_retries": 1,
+    "interval_start": 0,
     **embedded.transport_options(REDIS_URL),
 }
 CELERY_REDIS_SOCKET_TIMEOUT = 5

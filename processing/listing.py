@@ -48,19 +48,24 @@ class Row:
 
     run: Run
     current: Job | None  # the job that says where the run is: at work, in line, failed
-    done: int
-    jobs: int
+    parts: tuple[int, int] | None  # of its step: done, and all; None where it is the only one
     position: int | None
     thumbnail: Rendition | None
+
+    @property
+    def took(self) -> float | None:
+        """Seconds from the upload to the end, where it has ended."""
+        finished = self.run.finished_at
+        return (finished - self.run.original.created_at).total_seconds() if finished else None
 
     @classmethod
     def of(cls, run: Run) -> Self:
         jobs = list(run.jobs.all())
+        now = current(jobs)
         return cls(
             run=run,
-            current=current(jobs),
-            done=sum(job.status == JobStatus.SUCCEEDED for job in jobs),
-            jobs=len(jobs),
+            current=now,
+            parts=parts([job for job in jobs if now and job.step == now.step]),
             position=queues.position(jobs),
             thumbnail=thumbnail(run.original.renditions.all()),
         )
@@ -101,6 +106,11 @@ def counts(filters: Filters) -> dict[str, int]:
 def current(jobs: Sequence[Job]) -> Job | None:
     order = (JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.FAILED, JobStatus.WAITING)
     return next((job for status in order for job in jobs if job.status == status), None)
+
+
+def parts(jobs: Sequence[Job]) -> tuple[int, int] | None:
+    done = sum(job.status == JobStatus.SUCCEEDED for job in jobs)
+    return (done, len(jobs)) if len(jobs) > 1 else None
 
 
 def thumbnail(renditions: Any) -> Rendition | None:

@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 name = f"{socket.gethostname()}/{os.getpid()}"
 
 
-@signals.celeryd_init.connect
-def begin(sender: str, instance: Any, **_: Any) -> None:
+@signals.worker_init.connect
+def begin(sender: Any, **_: Any) -> None:
     """Take a name, clear away what dead workers left in the scratch folder, and begin to live."""
     global name  # noqa: PLW0603 - a process is one worker: this is its identity
-    name = f"{sender}/{uuid.uuid4().hex[:8]}"
+    name = f"{sender.hostname}/{uuid.uuid4().hex[:8]}"
     storage.clear_scratch()
-    live(lambda: be_present(instance.app.amqp.queues.consume_from))
+    live(lambda: be_present(sender.app.amqp.queues.consume_from))
 
 
 @signals.beat_init.connect

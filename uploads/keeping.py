@@ -80,7 +80,7 @@ def shown_name(name: str) -> str:
     """The last part of the name a client gave, without what cannot be shown: for people, never for paths."""
     last = PurePosixPath(name.replace("\\", "/")).name
     printable = "".join(letter for letter in last if letter.isprintable()).strip()
-    return printable[-255:] or "unnamed"
+    return printable[-255:] if printable.strip(".") else "unnamed"
 
 
 def forget(original: Original) -> None:

@@ -77,16 +77,14 @@ def opaque_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def managed(image: Image.Image, profile: bytes) -> Image.Image:
-    """RGB by way of the profile: perceptual, as for photographs, and black stays black."""
-    transform = ImageCms.buildTransform(
-        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-        SRGB,
-        image.mode,
-        "RGB",
-        ImageCms.Intent.PERCEPTUAL,
-        ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    return transform.apply(image)
+    """RGB by way of the profile, perceptually, as photographs want it.
+
+    Black stays black: littleCMS compensates the black point wherever a profile is of ICC version 4, as
+    the one of SRGB is.
+    """
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    perceptual = ImageCms.Intent.PERCEPTUAL
+    return ImageCms.buildTransform(source, SRGB, image.mode, "RGB", perceptual).apply(image)
 
 
 def thinned(image: Image.Image, size: tuple[int, int]) -> Image.Image:

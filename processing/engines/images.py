@@ -25,7 +25,7 @@ LANCZOS = Image.Resampling.LANCZOS
 # WebP method 2 makes 8 % more bytes, 6 takes 2.4 times the CPU, at equal quality.
 ENCODER: dict[str, dict[str, Any]] = {"WEBP": {"method": 4}}
 
-# A blurhash of 4x3 waves needs no more: 32 pixels give the same hash to one step, in 15 ms.
+# Pure Python: 4 ms for 32 pixels, 74 ms for 160, and the blurs differ by 7 levels of 255.
 PLACEHOLDER_BOX = 32
 
 

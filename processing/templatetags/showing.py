@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
-from processing import queues
+from processing import queues, storage
 from processing.errors import SENTENCES
 from processing.models import Job, Run
 
@@ -46,6 +46,21 @@ REASONS = {
     "internal": _("our fault"),
 }
 UNITS = ((86_400, _("%(count)s d")), (3600, _("%(count)s h")), (60, _("%(count)s min")), (1, _("%(count)s s")))
+
+
+SCALING = (
+    "celery -A mediaweb worker -Q {0} -n {0}-2@%h -l INFO",
+    "docker compose -f compose/compose.yaml up -d --scale worker-{0}=2",
+    "kubectl scale deployment/worker-{0} --replicas=2",
+)
+
+register.filter("address", storage.url)
+
+
+@register.filter
+def scaling(queue: str) -> list[str]:
+    """The commands that give this queue another worker, by hand, with Compose, on Kubernetes."""
+    return [command.format(queue) for command in SCALING]
 
 
 @register.simple_tag

@@ -16,8 +16,6 @@ NARROWEST, WIDEST = 0.6, 2.6  # of a card's width to its height; beyond that the
 FIRST_RUNG = 720  # lines of the video that plays when nobody chose: sharp on most screens, soon there
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 
-register.filter("url", storage.url)
-
 
 @register.filter
 def ratio(original: Original) -> str:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from processing.engines import decoder, images
-from processing.engines.colour import plain
+from processing.engines.colour import plain, thinned
 from processing.errors import Corrupt, Empty, ResourceLimit, TooManyFrames, TooManyPixels, UnsupportedType
 from processing.facts import Limits, Order
 from processing.presets import ImagePreset, stills
@@ -151,13 +151,12 @@ def p3_as_srgb(rgb):
     """What a P3 colour of gamma 2.2 is in sRGB, by the textbook."""
     xyz = np.array(P3_PRIMARIES).T @ (np.array(rgb) / 255) ** 2.2
     linear = np.clip(np.linalg.inv(np.array(SRGB_PRIMARIES).T) @ xyz, 0, 1)
-    return tuple(
-        int(v) for v in np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055) * 255
-    )
+    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return tuple(int(sample) for sample in encoded * 255)
 
 
 def cyan_is_red_profile():
-    """A CMYK profile for an odd press: bare paper is white, cyan ink is red, everything else the darkest grey it can."""
+    """A CMYK profile for an odd press: paper is white, cyan is red, all else its darkest grey."""
     identity = bytes(range(256))
     paper, red, black = bytes((255, 128, 128)), bytes((140, 200, 190)), bytes((45, 128, 128))
     corners = [paper if corner == 0 else red if corner == 8 else black for corner in range(16)]
@@ -429,13 +428,16 @@ class TestSizes:
         assert sizes == [(125, 75), (250, 150), (500, 300), (1000, 600)]
 
     @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
-    def test_render__a_large_picture_shrinks_in_strips_as_it_does_whole(self, save, mode):
-        picture = quarters(700, 550).convert(mode)
-        made = rendition(save(picture), replace(WEBP, box=50))
-        assert made.size == (50, 39)
-        assert shows_quarters(made.convert("RGB")) or mode == "L"
-        whole = picture.convert("RGB").resize(made.size, Image.Resampling.LANCZOS)
-        assert np.abs(np.asarray(made.convert("RGB"), int) - np.asarray(whole, int)).mean() < 3
+    def test_thinned__in_strips_as_the_whole_would_be(self, mode):
+        picture = quarters(720, 1500).convert(mode)
+        thin = thinned(picture, (60, 125))
+        assert thin.size == (120, 250)
+        whole = plain(picture).resize(thin.size, Image.Resampling.BOX)
+        assert np.abs(np.asarray(thin, int) - np.asarray(whole, int)).max() <= 1
+
+    def test_thinned__at_least_twice_as_large_as_wanted(self):
+        for length, expected in {399: 399, 400: 200, 599: 300, 600: 200}.items():
+            assert thinned(Image.new("L", (length, length)), (100, 100)).width == expected
 
     def test_render__reports_after_each_size(self, save):
         heard = []

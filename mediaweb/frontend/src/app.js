@@ -1,0 +1,18 @@
+import "htmx.org";
+import { paintPlaceholders } from "./placeholders.js";
+import { mergeDays } from "./gallery.js";
+import "./acting.js";
+import "./chooser.js";
+import "./copying.js";
+import "./keyboard.js";
+import "./live.js";
+import "./player.js";
+import "./selection.js";
+import "./sending.js";
+import "./times.js";
+
+paintPlaceholders(document);
+document.addEventListener("htmx:afterSettle", () => {
+  mergeDays();
+  paintPlaceholders(document);
+});

@@ -1,0 +1,63 @@
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import photo_bytes
+from tests.e2e.service import Service
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """The service has a database of its own; these tests look at it from outside alone."""
+
+
+@pytest.fixture(scope="session")
+def make_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    started: list[Service] = []
+
+    def make(**environment: str) -> Service:
+        service = Service(tmp_path_factory.mktemp("service") / "data", **environment)
+        started.append(service)
+        service.start()
+        return service
+
+    yield make
+    for service in started:
+        if service.process and service.process.poll() is None:
+            service.stop()
+
+
+@pytest.fixture(scope="session")
+def service(make_service: Callable[..., Service]) -> Service:
+    """One service for the tests that leave it well."""
+    return make_service()
+
+
+@pytest.fixture(scope="session")
+def phone_photo() -> bytes:
+    """12 megapixels as a phone writes them: lying on its side, with where and when it was taken."""
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825)[1] = "N"
+    return photo_bytes((4032, 3024), quality=85, exif=exif)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
+    """Moving pictures with sound, of any length and size."""
+    folder: Path = tmp_path_factory.mktemp("clips")
+
+    def clip(seconds: int = 4, size: str = "640x360") -> bytes:
+        path = folder / f"{seconds}-{size}.mp4"
+        if not path.exists():
+            sources = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d={seconds}"]
+            sources += ["-f", "lavfi", "-i", f"sine=440:d={seconds}"]
+            encoders = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"]
+            subprocess.run(["ffmpeg", "-v", "error", *sources, *encoders, str(path)], check=True)
+        return path.read_bytes()
+
+    return clip

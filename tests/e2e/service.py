@@ -1,0 +1,131 @@
+"""The whole service in processes of its own, as `make run` starts it, watched and hurt from outside."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[2]
+FINAL = {"ready", "failed", "canceled"}
+
+
+class Service:
+    """One running service: its HTTP face, its processes, its commands."""
+
+    def __init__(self, data: Path, **environment: str) -> None:
+        self.data = data
+        self.port = free_port()
+        self.environment = os.environ | {
+            "MEDIAWEB_DATA": str(data),
+            "PORT": str(self.port),
+            "MEDIAWEB_DRAIN_SECONDS": "2",
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        }
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+            command = [sys.executable, "manage.py", "serve"]
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        until(self.answers, 60)
+
+    def answers(self) -> bool:
+        assert self.process and self.process.poll() is None, self.log()
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self, with_signal: int = signal.SIGTERM) -> int:
+        """Tell the service to stop; its exit status."""
+        assert self.process
+        self.process.send_signal(with_signal)
+        return self.process.wait(60)
+
+    def log(self) -> str:
+        paths = [self.data.parent / f"{self.data.name}.log", *(self.data / "log").glob("*.log")]
+        return "\n".join(path.read_text(errors="replace")[-3000:] for path in paths)
+
+    def manage(self, *words: str) -> str:
+        """Run a management command beside the service; what it printed."""
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def client(self, user: str, role: str = "uploader") -> httpx.Client:
+        """A program of this user's."""
+        token = self.manage("api_token", user, "--create", "--role", role).strip()
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that belongs to this service, and none of another's."""
+        return [process for process in psutil.process_iter() if belongs(process, str(self.data))]
+
+    def running(self, *words: str) -> list[psutil.Process]:
+        """The service's processes whose command holds all of these words."""
+        return [process for process in self.processes() if holds(process, words)]
+
+    def kill(self, *words: str) -> int:
+        """SIGKILL them; how many there were."""
+        found = self.running(*words)
+        for process in found:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        return len(found)
+
+
+def belongs(process: psutil.Process, data: str) -> bool:
+    """By its environment, or (encoders get none of ours) by the folder in its command."""
+    try:
+        named = process.environ().get("MEDIAWEB_DATA") == data or data in " ".join(process.cmdline())
+        return named and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def holds(process: psutil.Process, words: Sequence[str]) -> bool:
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    return all(word in command for word in words)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def send(client: httpx.Client, data: bytes, name: str) -> str:
+    """Upload; the original's id. Anything but 201 fails."""
+    response = client.post("/api/originals", files={"file": (name, data)})
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+def state(client: httpx.Client, original_id: str) -> dict[str, Any]:
+    response = client.get(f"/api/originals/{original_id}")
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def all_final(client: httpx.Client, ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Their JSON, once every one of them has ended; empty before."""
+    states = [state(client, original_id) for original_id in ids]
+    return states if all(item["status"] in FINAL for item in states) else []

@@ -1,0 +1,95 @@
+"""The service starts, answers before it works, survives what dies, and stops without a trace."""
+
+import signal
+
+import httpx
+import pytest
+
+from tests.e2e.service import all_final, send, state
+from tests.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+def test_upload__is_answered_before_processing_and_ends_ready(service, phone_photo):
+    with service.client("alice") as client:
+        response = client.post("/api/originals", files={"file": ("IMG_1.JPG", phone_photo)})
+        assert response.status_code == 201
+        assert response.json()["status"] == "received"
+        [original] = until(lambda: all_final(client, [response.json()["id"]]))
+        assert original["status"] == "ready", original
+        assert len(original["renditions"]) == 6
+        assert (original["facts"]["width"], original["facts"]["height"]) == (3024, 4032)
+        shown = next(item for item in original["renditions"] if item["preset"] == "webp-640")
+        assert (shown["width"], shown["height"]) == (480, 640)
+        assert httpx.get(shown["url"]).headers["content-type"] == "image/webp"
+
+
+def test_video__plays_from_any_second(service, clip):
+    with service.client("alice") as client:
+        [original] = until(lambda ids=[send(client, clip(), "walk.mp4")]: all_final(client, ids), 60)
+        assert original["status"] == "ready", original
+        made = {item["preset"]: item for item in original["renditions"]}
+        assert set(made) == {"poster", "mp4-360"}
+        part = httpx.get(made["mp4-360"]["url"], headers={"Range": "bytes=1000-1999"})
+        assert (part.status_code, len(part.content)) == (206, 1000)
+
+
+def test_events__tell_the_owner_and_nobody_else(service, photo):
+    with service.client("alice") as alice, service.client("bob") as bob:
+        with bob.stream("GET", "/api/events") as bobs, alice.stream("GET", "/api/events") as alices:
+            lines = alices.iter_lines()
+            assert next(lines).startswith("retry")
+            original_id = send(alice, photo((50, 40)), "small.jpg")
+            assert any(original_id in line and '"status":"ready"' in line for line in lines)
+            mine = send(bob, photo((50, 40)), "bobs.jpg")
+            for line in bobs.iter_lines():
+                assert original_id not in line
+                if mine in line and '"status":"ready"' in line:
+                    break
+
+
+def test_ping__result_comes_back_through_redis(service):
+    said = service.manage(
+        "shell", "-v0", "-c", "from processing.tasks import ping; print(ping.delay('hola').get(timeout=20))"
+    )
+    assert said.strip() == "hola"
+
+
+def test_cancel__stops_the_encoder(service, clip):
+    with service.client("alice") as client:
+        original_id = send(client, clip(60, "1280x720"), "long.mp4")
+        until(lambda: service.running("ffmpeg", "libx264"), 40)
+        assert client.post(f"/api/originals/{original_id}/cancel").status_code == 202
+        until(lambda: not service.running("ffmpeg"), 10)
+        assert state(client, original_id)["status"] == "canceled"
+        assert client.delete(f"/api/originals/{original_id}").status_code == 204
+        assert client.get(f"/api/originals/{original_id}").status_code == 404
+
+
+def test_start_and_stop__nothing_is_left_and_what_was_begun_goes_on(make_service, clip):
+    service = make_service()
+    with service.client("alice") as client:
+        original_id = send(client, clip(60, "1280x720"), "long.mp4")
+        until(lambda: service.running("ffmpeg", "libx264"), 40)
+    assert service.stop(signal.SIGINT) == 0
+    assert not service.processes()
+    service.start()
+    with service.client("alice") as client:
+        [original] = until(lambda: all_final(client, [original_id]), 120)
+        assert original["status"] == "ready"
+        ladder = next(job for job in original["jobs"] if job["step"] == "ladder")
+        assert ladder["attempt"] == 2, "handed back, then made whole by another worker"
+    assert service.stop(signal.SIGTERM) == 0
+
+
+def test_second_service_on_the_same_folder__is_refused_with_the_reason(service):
+    import subprocess
+    import sys
+
+    from tests.e2e.service import ROOT
+
+    command = [sys.executable, "manage.py", "serve"]
+    done = subprocess.run(command, cwd=ROOT, env=service.environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "running already" in done.stderr
