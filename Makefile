@@ -14,6 +14,8 @@ run: setup
 
 test: setup-test
 	$(PY) -m pytest
+	@echo "Once more on PostgreSQL: what talks to the database …"
+	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines
 
 lint: setup-test
 	$(PY) -m ruff check .
@@ -22,7 +24,7 @@ lint: setup-test
 
 setup: .setup-system .setup-python .setup-static
 
-setup-test: setup .setup-test
+setup-test: setup .setup-test .setup-swift
 
 # Each stamp stands for a step that is done; it is done again when what it was made from is newer.
 .setup-system: compose/install-system
@@ -51,5 +53,12 @@ $(PY):
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
 	@touch $@
 
+# The tests' S3 store: a program of its own, whose packages are none of ours.
+.setup-swift: tests/swift/requirements.lock | $(PY)
+	@echo "Installing the tests' S3 store …"
+	@compose/install-venv $(PYTHON) .venv-swift
+	@.venv-swift/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules
+	rm -rf $(VENV) .venv-swift .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules

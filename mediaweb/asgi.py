@@ -12,4 +12,4 @@ from starlette.types import ASGIApp  # noqa: E402 - Django must be set up first
 
 from mediaweb.serving import Body, Media  # noqa: E402
 
-application = Media(Body(cast(ASGIApp, django_application)))
+application = Media(Body(cast("ASGIApp", django_application)))

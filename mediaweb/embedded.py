@@ -41,7 +41,8 @@ def celery_url(url: str) -> str:
     """REDIS_URL as Celery writes it: its own scheme for sockets, a list of URLs for sentinels."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return f"redis+socket://{parts.path}"
+        database = parse_qs(parts.query).get("db")
+        return f"redis+socket://{parts.path}" + (f"?virtual_host={database[0]}" if database else "")
     if parts.scheme == "sentinel":
         login, _, hosts = parts.netloc.rpartition("@")
         prefix = f"sentinel://{login}@" if login else "sentinel://"

@@ -93,14 +93,21 @@ class Environment(BaseSettings):
         None, alias="MEDIAWEB_QUOTA_BYTES", gt=0, description="of one owner's originals; empty: no quota"
     )
     max_pixels: int = Field(100_000_000, alias="MEDIAWEB_MAX_PIXELS", gt=0, description="of one picture")
-    max_duration: float = Field(21_600, alias="MEDIAWEB_MAX_DURATION", gt=0, description="of one video, in seconds")
+    max_duration: float = Field(
+        21_600, alias="MEDIAWEB_MAX_DURATION", gt=0, allow_inf_nan=False, description="of one video, in seconds"
+    )
     encoder_threads: int = Field(
-        0, alias="MEDIAWEB_ENCODER_THREADS", ge=0, le=64, description="of one encoder; 0: as it likes"
+        1,
+        alias="MEDIAWEB_ENCODER_THREADS",
+        ge=0,
+        le=64,
+        description="of one encoder; 0: as many as cores. One each and more workers is what scales",
     )
     drain_seconds: float = Field(
         10,
         alias="MEDIAWEB_DRAIN_SECONDS",
         ge=0,
+        allow_inf_nan=False,
         description="a worker told to stop lets its jobs go on so long, then hands them back",
     )
     heartbeat_file: str = Field(
@@ -118,6 +125,11 @@ class Environment(BaseSettings):
     def embedded(self) -> bool:
         """Nothing outside this machine is named: we may keep keys and data of our own."""
         return not self.database_url and not self.redis_url
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names in `MEDIAWEB_ALLOWED_HOSTS`, which may stand with spaces between them."""
+        return [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
 
     @property
     def folder(self) -> Path:

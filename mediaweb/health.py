@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from redis.exceptions import RedisError
 
-from processing import bridge
+from processing import bridge, storage
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -37,8 +37,17 @@ def ask_database() -> None:
         cursor.execute("SELECT 1")
 
 
+def ask_storage() -> None:
+    """An S3 store is asked for the bucket: of a file in one that is gone it says no more than "not there"."""
+    if storage.is_local():
+        default_storage.exists("originals/.probe")
+    else:
+        bucket = storage.bucket()
+        bucket.meta.client.head_bucket(Bucket=bucket.name)
+
+
 CHECKS: dict[str, Callable[[], object]] = {
     "database": ask_database,
     "broker": lambda: bridge.connection().ping(),
-    "storage": lambda: default_storage.exists("originals/.probe"),
+    "storage": ask_storage,
 }

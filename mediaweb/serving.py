@@ -5,6 +5,7 @@ of any size before a view could refuse it.
 """
 
 import mimetypes
+import stat
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -54,6 +55,8 @@ def file_response(key: str, name: str) -> Response:
         path = Path(default_storage.path(key))
         written = path.stat()
     except (OSError, SuspiciousFileOperation):
+        written = None
+    if written is None or not stat.S_ISREG(written.st_mode):
         return refusal(404, "not_found", "This file is not there any longer.")
     kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
     headers = {**FENCE, "Cache-Control": "private, max-age=3600"}
@@ -88,7 +91,7 @@ class Body:
 
 def declared_length(scope: Scope) -> int:
     length = Headers(scope=scope).get("content-length", "0")
-    return int(length) if length.isdigit() else 0
+    return int(length) if length.isdecimal() else 0
 
 
 def counted(receive: Receive, left: int) -> Receive:

@@ -19,7 +19,7 @@ SCRATCH.mkdir(parents=True, exist_ok=True)
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or embedded.secret_key(DATA)
 BASE_URL = ENV.base_url
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, ENV.allowed_hosts.split(","))]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *ENV.hosts]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL else []
 SECURE = BASE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
@@ -115,7 +115,8 @@ STORAGES = {
                 "access_key": ENV.s3_access_key or None,
                 "secret_key": ENV.s3_secret_key or None,
                 "region_name": ENV.s3_region,
-                "addressing_style": "path" if ENV.s3_endpoint else None,
+                # Left to itself, boto3 presigns for Amazon's global host, which newer regions do not answer on.
+                "addressing_style": "path" if ENV.s3_endpoint else "virtual",
                 "signature_version": "s3v4",
                 "file_overwrite": True,
                 "querystring_expire": 3600,
@@ -218,11 +219,15 @@ EMAIL = dj_email_url.parse(ENV.email_url)
 globals().update({name: value for name, value in EMAIL.items() if value is not None})
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.email_from
 
+# Where presigned addresses lead: the pages may show what lies there. us-east-1 has the host without a region.
+AMAZON = "s3.amazonaws.com" if ENV.s3_region == "us-east-1" else f"s3.{ENV.s3_region}.amazonaws.com"
+S3_ADDRESS = f"{ENV.s3_endpoint}/{ENV.s3_bucket}/" if ENV.s3_endpoint else f"https://{ENV.s3_bucket}.{AMAZON}/"
+SHOWN_FROM = [S3_ADDRESS] if ENV.storage == "s3" else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
-        "img-src": [SELF, "data:", "blob:", *filter(None, [ENV.s3_endpoint])],
-        "media-src": [SELF, "blob:", *filter(None, [ENV.s3_endpoint])],
+        "img-src": [SELF, "data:", "blob:", *SHOWN_FROM],
+        "media-src": [SELF, "blob:", *SHOWN_FROM],
         "style-src": [SELF, "'unsafe-inline'"],
         "object-src": [NONE],
         "base-uri": [SELF],

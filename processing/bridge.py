@@ -36,4 +36,7 @@ def listener() -> redis.asyncio.Redis:
 
 def plain_url() -> str:
     """The address in redis-py's own form: Celery's name for a socket is another one."""
-    return str(settings.REDIS_URL).replace("redis+socket://", "unix://", 1)
+    url = str(settings.REDIS_URL)
+    if not url.startswith("redis+socket://"):
+        return url
+    return url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)

@@ -42,7 +42,7 @@ class Empty(MediaError):
 
 class TooLarge(MediaError):
     code = "too_large"
-    sentence = "The file has more than the %(allowed)s bytes allowed here."
+    sentence = "The file has more than the %(allowed)s bytes allowed here. Make it smaller, or upload it in pieces."
 
 
 class QuotaExceeded(MediaError):

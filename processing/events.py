@@ -6,6 +6,7 @@ An event is a hint to look at the rows again. Nothing depends on it: who misses 
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from redis.exceptions import RedisError
 
@@ -32,13 +33,11 @@ async def moved() -> AsyncIterator[str | None]:
     The first item is None, once the subscription holds: read the rows then, and miss nothing.
     The stream ends when Redis does.
     """
-    async with listener() as client, client.pubsub() as channel:
-        await channel.subscribe(CHANNEL)
-        await channel.get_message(timeout=KEEP_ALIVE)
-        yield None
-        while True:
-            try:
+    with suppress(RedisError):
+        async with listener() as client, client.pubsub() as channel:
+            await channel.subscribe(CHANNEL)
+            await channel.get_message(timeout=KEEP_ALIVE)
+            yield None
+            while True:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=KEEP_ALIVE)
-            except RedisError:
-                return
-            yield json.loads(message["data"])["original"] if message else None
+                yield json.loads(message["data"])["original"] if message else None

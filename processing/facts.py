@@ -45,7 +45,7 @@ class Limits:
     total_pixels: int = 1_000_000_000  # over all frames of an animation
     duration: float = 6 * 3600
     streams: int = 32
-    threads: int = 0  # of an encoder; 0 lets it choose
+    threads: int = 1  # of a decoder and of each encoder; 0 is as many as helps within the memory limit
 
 
 @dataclass(frozen=True)

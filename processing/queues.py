@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, Min, Q, Subquery
 from django.db.models.functions import Now
 from redis.exceptions import RedisError
 
@@ -94,7 +94,9 @@ def position(jobs: Sequence[Job]) -> int | None:
     queued = next((job for job in jobs if job.status == JobStatus.QUEUED), None)
     if queued is None:
         return None
-    earlier = Job.objects.filter(queue=queued.queue, status=JobStatus.QUEUED, queued_at__lt=queued.queued_at)
+    # Stored against stored: SQLite keeps three digits of a second, and Python's six would follow them.
+    since = Subquery(Job.objects.filter(pk=queued.pk).values("queued_at"))
+    earlier = Job.objects.filter(queue=queued.queue, status=JobStatus.QUEUED, queued_at__lt=since)
     return 1 + int(earlier.count())
 
 

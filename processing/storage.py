@@ -9,6 +9,7 @@ import fcntl
 import mimetypes
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,7 @@ from processing import links
 
 ORIGINALS = "originals"
 RENDITIONS = "renditions"
+BODY_MAY_TAKE = 24 * 3600  # seconds from its last byte until the file is kept; minutes, for 20 GiB
 
 
 def is_local() -> bool:
@@ -97,9 +99,10 @@ def keys(prefix: str) -> Iterator[tuple[str, datetime]]:
     if is_local():
         root = Path(default_storage.path(prefix))
         for path in sorted(root.rglob("*")):
-            if path.is_file():
-                written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-                yield str(path.relative_to(settings.LOCAL_MEDIA)), written
+            with suppress(FileNotFoundError):  # dropped meanwhile
+                found = path.stat()
+                if stat.S_ISREG(found.st_mode):
+                    yield str(path.relative_to(settings.LOCAL_MEDIA)), datetime.fromtimestamp(found.st_mtime, UTC)
     else:
         for item in bucket().objects.filter(Prefix=f"{prefix}/"):
             yield item.key, item.last_modified
@@ -144,15 +147,19 @@ def scratch(name: str) -> Iterator[Path]:
 
 
 def clear_scratch() -> int:
-    """Remove the folders whose owners are dead; how many."""
-    return sum(clear_if_abandoned(folder) for folder in settings.SCRATCH.glob("*.*/"))
+    """Remove the folders whose owners are dead, and the uploads that ended with their web process; how many."""
+    folders = sum(clear_if_abandoned(folder) for folder in settings.SCRATCH.glob("*.*/"))
+    return folders + sum(clear_if_stale(path) for path in settings.SCRATCH.glob("*.upload*"))
 
 
 def clear_if_abandoned(folder: Path) -> bool:
-    if time.time() - folder.stat().st_mtime < 60:  # perhaps so new that it has not been locked yet
-        return False
-    handle = os.open(folder, os.O_RDONLY)
     try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # its owner, or another worker that clears, was quicker
+        return False
+    try:
+        if time.time() - os.fstat(handle).st_mtime < 60:  # perhaps so new that it has not been locked yet
+            return False
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
@@ -161,3 +168,12 @@ def clear_if_abandoned(folder: Path) -> bool:
         return True
     finally:
         os.close(handle)
+
+
+def clear_if_stale(path: Path) -> bool:
+    """Remove one of Django's files of a request's body, which no lock guards, when a day has passed."""
+    with suppress(FileNotFoundError):
+        if path.is_file() and time.time() - path.stat().st_mtime > BODY_MAY_TAKE:
+            path.unlink()
+            return True
+    return False

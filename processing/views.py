@@ -1,6 +1,7 @@
 """The pages of editors and ops: the desk, one run, the queues."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -52,26 +53,41 @@ def desk(request: HttpRequest) -> HttpResponse:
         "page": listing.page(filters.apply(listing.runs()), request.GET.get("cursor", "")),
         "errors": list(SENTENCES),
     }
-    is_part = request.htmx  # type: ignore[attr-defined]
-    return render(request, "processing/parts/rows.html" if is_part else "processing/desk.html", context)
+    return render(request, "processing/parts/rows.html" if is_part(request) else "processing/desk.html", context)
 
 
 @needs("mend_runs")
 def mend_selected(request: HttpRequest, filters: Filters) -> HttpResponse:
     """Retry or cancel the ticked runs, or all that match."""
-    mend, states = MENDS[request.POST.get("action", "") if request.POST.get("action") in MENDS else "retry"]
-    chosen = selected(request, filters).filter(status__in=states).values_list("pk", flat=True)[:BULK]
-    done = [mend(run_id) for run_id in chosen]
-    messages.success(
-        request, ngettext("%(count)s run changed.", "%(count)s runs changed.", len(done)) % {"count": len(done)}
-    )
+    action = request.POST.get("action")
+    if action in MENDS:
+        done = mend(action, selected(request, filters))
+        messages.success(request, ngettext("%(count)s run changed.", "%(count)s runs changed.", done) % {"count": done})
     return redirect(f"{reverse('processing:desk')}?{request.GET.urlencode()}")
+
+
+def mend(action: str, runs: QuerySet[Run]) -> int:
+    """Do it to those of these runs where it makes a difference, BULK at most; how many."""
+    change, states = MENDS[action]
+    chosen = list(runs.filter(status__in=states).values_list("pk", flat=True)[:BULK])
+    for run_id in chosen:
+        change(run_id)
+    return len(chosen)
 
 
 def selected(request: HttpRequest, filters: Filters) -> QuerySet[Run]:
     if request.POST.get("scope") == "all":
         return filters.apply(Run.objects.all())
-    return Run.objects.filter(original__in=[UUID(text) for text in request.POST.getlist("run")])
+    return Run.objects.filter(original__in=identifiers(request.POST.getlist("run")))
+
+
+def identifiers(texts: Iterable[str]) -> list[UUID]:
+    """The ids among these texts; what is none is passed over."""
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
 
 
 @needs("see_all_runs")
@@ -105,16 +121,20 @@ def pipeline_of(run: Run) -> dict[str, Any]:
 @require_POST
 @needs("mend_runs")
 def mend_one(request: HttpRequest, original_id: UUID, action: str) -> HttpResponse:
-    MENDS[action][0](found(original_id).pk)
+    mend(action, Run.objects.filter(pk=found(original_id).pk))
     return redirect("processing:run", original_id)
 
 
 @needs("see_queues")
 def queue_cards(request: HttpRequest) -> HttpResponse:
     """How full the queues are; the cards alone where htmx asks for them."""
-    is_part = request.htmx  # type: ignore[attr-defined]
-    template = "processing/parts/queues.html" if is_part else "processing/queues.html"
+    template = "processing/parts/queues.html" if is_part(request) else "processing/queues.html"
     return render(request, template, {"queues": queues.overview()})
+
+
+def is_part(request: HttpRequest) -> bool:
+    """Whether htmx asks for the part that moves, and not for the page around it."""
+    return "HX-Request" in request.headers
 
 
 def found(original_id: UUID) -> Run:

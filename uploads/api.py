@@ -1,16 +1,19 @@
 """The HTTP interface for programs and for the pages' own scripts."""
 
+import json
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect
-from ninja import Field, File, NinjaAPI, Query, Schema, UploadedFile
+from ninja import Field, File, NinjaAPI, Query, Schema, Status, UploadedFile
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.responses import NinjaJSONEncoder
 
 from processing import events, queues, runner, storage
 from processing.errors import MediaError
@@ -67,10 +70,10 @@ UNKNOWN = {401: Refusal, 404: Refusal}
     response={201: OriginalOut, 400: Refusal, 401: Refusal, 403: Refusal, 413: Refusal, 415: Refusal, 422: Refusal},
     summary="Upload a file",
 )
-def upload(request: HttpRequest, file: File[UploadedFile]) -> tuple[int, OriginalOut]:
+def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut]:
     """Keep the file and queue its processing; answers before that begins."""
     original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
-    return 201, shown(request, original.pk)
+    return Status(201, shown(request, original.pk))
 
 
 @api.get("/originals", response={200: OriginalPage, 401: Refusal, 422: Refusal}, summary="List originals")
@@ -89,24 +92,24 @@ def detail(request: HttpRequest, original_id: UUID) -> OriginalOut:
 
 
 @api.delete("/originals/{original_id}", response={204: None, **UNKNOWN}, summary="Delete an original")
-def delete(request: HttpRequest, original_id: UUID) -> tuple[int, None]:
+def delete(request: HttpRequest, original_id: UUID) -> Status[None]:
     """Its renditions, jobs and files go too; a running encoder stops within seconds."""
     keeping.forget(mendable(request, original_id))
-    return 204, None
+    return Status(204, None)
 
 
 @api.post("/originals/{original_id}/retry", response={202: OriginalOut, **UNKNOWN}, summary="Try again")
-def retry(request: HttpRequest, original_id: UUID) -> tuple[int, OriginalOut]:
+def retry(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     """Owe again what has failed or was canceled; what is made stays as it is."""
     runner.retry(mendable(request, original_id).run.pk)
-    return 202, shown(request, original_id)
+    return Status(202, shown(request, original_id))
 
 
 @api.post("/originals/{original_id}/cancel", response={202: OriginalOut, **UNKNOWN}, summary="Stop processing")
-def cancel(request: HttpRequest, original_id: UUID) -> tuple[int, OriginalOut]:
+def cancel(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     """Drop what waits and stop what runs; what is made stays."""
     runner.cancel(mendable(request, original_id).run.pk)
-    return 202, shown(request, original_id)
+    return Status(202, shown(request, original_id))
 
 
 @api.get("/originals/{original_id}/download", response={302: None, **UNKNOWN}, summary="The original's bytes")
@@ -130,17 +133,23 @@ def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
     },
 )
 async def watch(request: HttpRequest) -> StreamingHttpResponse:
-    """Server-sent events: your originals as they change; everybody's for editors."""
+    """Server-sent events: `listening` once, then your originals as they change; everybody's for editors."""
     response = StreamingHttpResponse(stream(request), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
+# Sent once nothing can be missed any longer: who reads the rows after it has everything.
+LISTENING = "retry: 2000\nevent: listening\ndata: {}\n\n"  # ms a browser waits before it comes back
+STILL_HERE = ": still here\n\n"
+
+
 async def stream(request: HttpRequest) -> AsyncIterator[str]:
-    yield "retry: 2000\n\n"  # ms a browser waits before it comes back
+    quiet = LISTENING
     async for original_id in events.moved():
-        text = await sync_to_async(event)(request, UUID(original_id)) if original_id else ": still here\n\n"
+        text = await sync_to_async(event)(request, UUID(original_id)) if original_id else quiet
+        quiet = STILL_HERE
         if text:
             yield text
 
@@ -148,9 +157,10 @@ async def stream(request: HttpRequest) -> AsyncIterator[str]:
 def event(request: HttpRequest, original_id: UUID) -> str:
     """The original's state as an event; empty where it is gone or not this user's to see."""
     try:
-        return f"event: original\ndata: {shown(request, original_id).model_dump_json()}\n\n"
+        body = json.dumps(shown(request, original_id).model_dump(), cls=NinjaJSONEncoder)
     except Http404:
         return ""
+    return f"event: original\ndata: {body}\n\n"
 
 
 @api.get("/queues", response={200: list[QueueOut], 401: Refusal, 403: Refusal}, summary="How full the queues are")
@@ -159,6 +169,14 @@ def queue_overview(request: HttpRequest) -> list[dict[str, object]]:
     if not request.user.has_perm("processing.see_queues"):
         raise PermissionDenied
     return queues.as_json()
+
+
+@api.api_operation(
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:address}", auth=None, include_in_schema=False, response=Refusal
+)
+def unknown(request: HttpRequest, address: str) -> None:
+    """Every address that is none of the above."""
+    raise Http404
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
@@ -209,6 +227,12 @@ def refuse_unknown(request: HttpRequest, error: Http404) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def refuse_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return refuse(request, 422, "invalid", "The request is not as documented.", {"problems": error.errors})
+
+
+@api.exception_handler(MultiPartParserError)
+@api.exception_handler(SuspiciousOperation)
+def refuse_unreadable(request: HttpRequest, error: Exception) -> HttpResponse:
+    return refuse(request, 400, "bad_request", "The request's body cannot be read.")
 
 
 @api.exception_handler(listing.BadCursor)

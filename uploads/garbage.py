@@ -13,7 +13,7 @@ from uploads.models import Original
 
 UPLOAD_MAY_TAKE = timedelta(hours=1)  # between an original's bytes and its row lie milliseconds
 BATCH = 1000  # keys asked about in one query; SQLite takes 32,766 variables
-FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+$")  # the job and attempt in a rendition's key
+FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+(\.\d+)?$")  # job and attempt in a rendition's key, or in its draft's
 
 Found = tuple[str, datetime]
 

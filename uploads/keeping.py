@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.timezone import now
 
 from processing import runner, storage
 from processing.errors import Empty, QuotaExceeded, TooLarge, UnsupportedType
@@ -28,7 +29,15 @@ def keep(owner: Any, name: str, source: BinaryIO) -> Original:
     with storage.scratch("upload") as folder:
         path = folder / "original"
         size, sha256 = copy(source, path, room_for(owner))
-        original = Original(owner=owner, name=shown_name(name), kind=kind, bytes=size, sha256=sha256, key=new_key())
+        original = Original(
+            owner=owner,
+            name=shown_name(name),
+            kind=kind,
+            bytes=size,
+            sha256=sha256,
+            key=new_key(),
+            created_at=now(),  # not the database's: SQLite's has three digits, and then equals no cursor
+        )
         storage.keep(path, original.key)
     with transaction.atomic():
         original.save(force_insert=True)

@@ -1,10 +1,9 @@
 """Lists of originals: filters and keyset pages, which cost the same on page one and page one thousand."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from uploads.models import Original
 
 PAGE = 50
 LONGEST_PAGE = 200
+INSTANT = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
 class BadCursor(ValueError):
@@ -51,13 +51,13 @@ def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE) -> Page:
 
 
 def encode(original: Original) -> str:
-    text = f"{original.created_at.isoformat()} {original.pk}"
+    text = f"{original.created_at.strftime(INSTANT)} {original.pk}"
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def decode(cursor: str) -> tuple[datetime, UUID]:
     try:
         created_at, last = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        return datetime.fromisoformat(created_at), UUID(last)
-    except (ValueError, binascii.Error) as error:
+        return datetime.strptime(created_at, INSTANT).astimezone(UTC), UUID(last)
+    except (ValueError, OverflowError) as error:  # the second: an instant before the year 1 or after 9999
         raise BadCursor(cursor) from error

@@ -1,13 +1,12 @@
 """The pages of people who upload: home with its gallery, and one original."""
 
 from itertools import groupby
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -44,9 +43,9 @@ def keep_sent(request: HttpRequest) -> HttpResponse:
     return redirect("uploads:home")
 
 
-def keep_one(request: HttpRequest, file: UploadedFile) -> None:
+def keep_one(request: HttpRequest, file: Any) -> None:
     try:
-        original = keeping.keep(request.user, file.name or "", cast(Any, file))
+        original = keeping.keep(request.user, file.name or "", file)
     except MediaError as error:
         why = sentence_of(error.code, error.details)
         messages.error(request, gettext("%(name)s was not kept. %(why)s") % {"name": file.name, "why": why})
@@ -58,7 +57,7 @@ def keep_one(request: HttpRequest, file: UploadedFile) -> None:
 def gallery(request: HttpRequest) -> HttpResponse:
     """Newest first; a later page alone where htmx asks for it."""
     query, cursor = request.GET.get("q", ""), request.GET.get("cursor", "")
-    mine = listing.filtered(originals().filter(owner=request.user), "", "", query, "")
+    mine = listing.filtered(originals().filter(owner=request.user.pk), "", "", query, "")
     try:
         page = listing.page(mine.filter(run__status__in=RunStatus.final()), cursor)
     except listing.BadCursor:
@@ -71,11 +70,8 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "max_bytes": settings.MAX_UPLOAD_BYTES,
         "sentences": {code: gettext(text) for code, text in SENTENCES.items()},
     }
-    return render(request, "uploads/parts/days.html" if is_part(request) else "uploads/home.html", context)
-
-
-def is_part(request: HttpRequest) -> bool:
-    return bool(request.htmx)  # type: ignore[attr-defined]
+    template = "uploads/parts/days.html" if "HX-Request" in request.headers else "uploads/home.html"
+    return render(request, template, context)
 
 
 def in_progress(rows: QuerySet[Original]) -> list[Original]:

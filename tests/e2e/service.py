@@ -1,8 +1,8 @@
 """The whole service in processes of its own, as `make run` starts it, watched and hurt from outside."""
 
 import os
+import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.ports import free_port
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -36,14 +37,15 @@ class Service:
 
     def start(self) -> None:
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
-            command = [sys.executable, "manage.py", "serve"]
+            command = ["setpriv", "--pdeathsig", "TERM", sys.executable, "manage.py", "serve"]
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         until(self.answers, 60)
 
     def answers(self) -> bool:
-        assert self.process and self.process.poll() is None, self.log()
+        assert self.process
+        assert self.process.poll() is None, self.log()
         try:
             return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except httpx.TransportError:
@@ -69,6 +71,13 @@ class Service:
         """A program of this user's."""
         token = self.manage("api_token", user, "--create", "--role", role).strip()
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def password(self, user: str) -> str:
+        """Give the user a new password; what it is."""
+        password = secrets.token_urlsafe(12)
+        words = f"u = get_user_model().objects.get(username={user!r}); u.set_password({password!r}); u.save()"
+        self.manage("shell", "-v0", "-c", f"from django.contrib.auth import get_user_model; {words}")
+        return password
 
     def processes(self) -> list[psutil.Process]:
         """Every process that belongs to this service, and none of another's."""
@@ -104,12 +113,6 @@ def holds(process: psutil.Process, words: Sequence[str]) -> bool:
     except psutil.NoSuchProcess:
         return False
     return all(word in command for word in words)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def send(client: httpx.Client, data: bytes, name: str) -> str:

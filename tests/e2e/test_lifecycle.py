@@ -1,11 +1,14 @@
 """The service starts, answers before it works, survives what dies, and stops without a trace."""
 
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.e2e.service import all_final, send, state
+from tests.e2e.service import ROOT, all_final, send, state
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -27,7 +30,8 @@ def test_upload__is_answered_before_processing_and_ends_ready(service, phone_pho
 
 def test_video__plays_from_any_second(service, clip):
     with service.client("alice") as client:
-        [original] = until(lambda ids=[send(client, clip(), "walk.mp4")]: all_final(client, ids), 60)
+        original_id = send(client, clip(), "walk.mp4")
+        [original] = until(lambda: all_final(client, [original_id]), 60)
         assert original["status"] == "ready", original
         made = {item["preset"]: item for item in original["renditions"]}
         assert set(made) == {"poster", "mp4-360"}
@@ -35,18 +39,23 @@ def test_video__plays_from_any_second(service, clip):
         assert (part.status_code, len(part.content)) == (206, 1000)
 
 
+def heard_by(client: httpx.Client) -> Iterator[str]:
+    """The lines of this user's event stream, from its beginning on."""
+    lines = client.send(client.build_request("GET", "/api/events"), stream=True).iter_lines()
+    assert next(lines).startswith("retry")
+    return lines
+
+
 def test_events__tell_the_owner_and_nobody_else(service, photo):
     with service.client("alice") as alice, service.client("bob") as bob:
-        with bob.stream("GET", "/api/events") as bobs, alice.stream("GET", "/api/events") as alices:
-            lines = alices.iter_lines()
-            assert next(lines).startswith("retry")
-            original_id = send(alice, photo((50, 40)), "small.jpg")
-            assert any(original_id in line and '"status":"ready"' in line for line in lines)
-            mine = send(bob, photo((50, 40)), "bobs.jpg")
-            for line in bobs.iter_lines():
-                assert original_id not in line
-                if mine in line and '"status":"ready"' in line:
-                    break
+        bobs, alices = heard_by(bob), heard_by(alice)
+        original_id = send(alice, photo((50, 40)), "small.jpg")
+        assert any(original_id in line and '"status":"ready"' in line for line in alices)
+        mine = send(bob, photo((50, 40)), "bobs.jpg")
+        for line in bobs:
+            assert original_id not in line
+            if mine in line and '"status":"ready"' in line:
+                break
 
 
 def test_ping__result_comes_back_through_redis(service):
@@ -84,12 +93,7 @@ def test_start_and_stop__nothing_is_left_and_what_was_begun_goes_on(make_service
 
 
 def test_second_service_on_the_same_folder__is_refused_with_the_reason(service):
-    import subprocess
-    import sys
-
-    from tests.e2e.service import ROOT
-
     command = [sys.executable, "manage.py", "serve"]
-    done = subprocess.run(command, cwd=ROOT, env=service.environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=service.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "running already" in done.stderr

@@ -46,10 +46,10 @@ def test_kind_of__head_cut_within_the_last_mark_does_not_fit(signature):
     assert not signature.fits(bytes(head[: end - 1]))
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO"])
-def test_kind_of__what_pillow_writes_is_an_image(format):
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO"])
+def test_kind_of__what_pillow_writes_is_an_image(name):
     file = io.BytesIO()
-    Image.new("RGB", (32, 32), "teal").save(file, format)
+    Image.new("RGB", (32, 32), "teal").save(file, name)
     assert kind_of(file.getvalue()[:HEAD]) == "image"
 
 

@@ -54,7 +54,7 @@ def lines(rendition: Rendition) -> int:
 def first_choice(found: list[Rendition]) -> Rendition | None:
     """The highest of these rungs that is not above FIRST_RUNG, else the lowest; None where there is none."""
     modest = [item for item in found if lines(item) <= FIRST_RUNG]
-    return (modest[-1:] or found[:1] or [None])[0]
+    return next(iter(modest[-1:] or found), None)
 
 
 @register.filter

@@ -1,8 +1,9 @@
-// Where an original belongs on home: in progress, or in its day of the gallery, newest first.
+// Where an original belongs: on the desk, in progress, or in its day of the gallery, newest first.
 
 export function place(element) {
+  document.querySelector(".nothing")?.remove();
   if (element.matches(".card")) placeCard(element);
-  else document.getElementById("open")?.prepend(element);
+  else document.querySelector("#rows, #open").prepend(element);
 }
 
 function placeCard(card) {

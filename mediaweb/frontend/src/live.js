@@ -5,80 +5,85 @@ import { announce } from "./words.js";
 
 const FINAL = ["ready", "failed", "canceled"];
 const GATHER = 250; // ms: what moves several times in this time is fetched once
-const LOOK_AGAIN = 15_000; // ms: unfinished parts are read again even when nothing was heard
+const GATHER_COUNTS = 2000; // ms: counting costs the database more than one row does
+const LOOK_AGAIN = 15_000; // ms: what is unfinished is read again even when nothing was heard
+const PARTS = "[data-original-id][data-fragment]";
 const main = document.querySelector("main[data-live]");
 const indicator = document.getElementById("live");
 const pending = new Map();
 
-const parts = (id) => [...document.querySelectorAll(`[data-original-id="${CSS.escape(id)}"][data-fragment]`)];
+const parts = (id) => [...document.querySelectorAll(PARTS)].filter((part) => part.dataset.originalId === id);
+const finished = (part) => FINAL.includes(part.dataset.status);
 
-async function fetchPart(url) {
-  const response = await fetch(url, { headers: { Accept: "text/html" } });
+async function fetchPage(url) {
+  const response = await fetch(url);
   if (response.status === 404) return null;
   if (!response.ok || response.redirected) throw new Error(`${url}: ${response.status}`);
-  return parse(await response.text()).querySelector("[data-original-id]");
+  return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-const parse = (text) => new DOMParser().parseFromString(text, "text/html");
-
-function put(old, fresh) {
+function put(old, found) {
+  const fresh = document.importNode(found, true);
+  if (old && old.dataset.status === fresh.dataset.status && looksSame(old, fresh)) return;
   const focused = old?.contains(document.activeElement);
   const ticked = old?.querySelector("input[name=run]")?.checked;
-  if (old?.dataset.status !== fresh.dataset.status && FINAL.includes(fresh.dataset.status)) {
-    announce(fresh.dataset.said || `${fresh.dataset.name ?? ""}: ${fresh.querySelector(".state")?.textContent.trim() ?? ""}`);
-  }
-  if (old && old.tagName === fresh.tagName) old.replaceWith(fresh);
+  if (old?.tagName === fresh.tagName) old.replaceWith(fresh);
   else {
     old?.remove();
     place(fresh);
     removeEmptyDays();
   }
-  paintPlaceholders(fresh.parentElement ?? fresh);
-  const tick = fresh.querySelector("input[name=run]");
-  if (tick && ticked) tick.checked = true;
-  if (focused) (fresh.querySelector("a, button") ?? fresh).focus();
+  paintPlaceholders(fresh);
+  if (ticked) fresh.querySelector("input[name=run]").checked = true;
+  if (focused) fresh.querySelector("a, button")?.focus();
+  if (old && finished(fresh) && old.dataset.status !== fresh.dataset.status) announce(said(fresh));
 }
+
+function looksSame(old, fresh) {
+  return old.textContent === fresh.textContent && old.querySelector("progress")?.value === fresh.querySelector("progress")?.value;
+}
+
+const said = (part) => part.dataset.said || `${part.dataset.name}: ${part.querySelector(".state")?.textContent.trim() ?? part.dataset.status}`;
 
 export async function refresh(id) {
   for (const old of parts(id)) {
     try {
-      const fresh = await fetchPart(old.dataset.fragment);
-      if (!fresh) old.remove();
-      else if (old.isConnected) put(old, document.importNode(fresh, true));
+      const page = await fetchPage(old.dataset.fragment);
+      if (!page) old.remove();
+      else if (old.isConnected) put(old, page.querySelector(PARTS));
     } catch {
       // The connection or the server is away: the stream's return reads everything again.
     }
   }
 }
 
+// An original that is new to this page; where the page is narrowed or a later one, it does not belong.
 export async function show(id) {
-  if (parts(id).length) return refresh(id);
-  const fresh = await fetchPart(main.dataset.new.replace("ID", id)).catch(() => null);
-  if (!fresh || parts(id).length) return undefined;
-  const list = document.getElementById("rows");
-  if (list) list.prepend(document.importNode(fresh, true));
-  else put(null, document.importNode(fresh, true));
-  return undefined;
+  if (!main.dataset.new) return;
+  const page = await fetchPage(main.dataset.new.replace("ID", id)).catch(() => null);
+  const fresh = page?.querySelector(PARTS);
+  if (fresh && !parts(id).length) put(null, fresh);
 }
 
-function soon(id, action) {
+function soon(id, action, wait = GATHER) {
   if (pending.has(id)) return;
   pending.set(id, setTimeout(() => {
     pending.delete(id);
     action(id);
-  }, GATHER));
+  }, wait));
 }
 
 function moved(original) {
   const shown = parts(original.id);
   const ours = !main.dataset.owner || main.dataset.owner === original.owner;
   if (!shown.length && main.dataset.new && ours) soon(original.id, show);
+  if (!shown.length && "narrowed" in main.dataset) soon("page", readAgain, GATHER_COUNTS); // the server knows what belongs
   for (const part of shown) {
     const same = part.dataset.status === original.status && !("everyEvent" in part.dataset) && sameJobs(part, original);
     if (same) advance(part, original.progress);
     else soon(original.id, refresh);
   }
-  soon("tabs", refreshTabs);
+  soon("tabs", refreshTabs, GATHER_COUNTS);
 }
 
 // What else a part shows beside its progress: the step that is at work, the files there are.
@@ -97,24 +102,30 @@ function advance(part, progress) {
 
 async function refreshTabs() {
   const tabs = document.getElementById("tabs");
-  if (!tabs) return;
-  const response = await fetch(tabs.dataset.fragment).catch(() => null);
-  const fresh = response?.ok && parse(await response.text()).getElementById("tabs");
-  if (fresh) tabs.replaceWith(document.importNode(fresh, true));
+  const page = tabs && (await fetchPage(tabs.dataset.fragment).catch(() => null));
+  if (page) tabs.replaceWith(document.importNode(page.getElementById("tabs"), true));
 }
 
-// What moved while nobody listened: the page as it is now, beside the page as it stands here.
+// What moved while nobody listened: the page as it is now beside the page as it stands here.
 async function readAgain() {
-  for (const part of document.querySelectorAll("[data-fragment][data-original-id]")) {
-    if (!FINAL.includes(part.dataset.status)) soon(part.dataset.originalId, refresh);
+  const page = await fetchPage(location.href).catch(() => null);
+  if (!page) return;
+  const seen = new Set();
+  for (const fresh of [...page.querySelectorAll(PARTS)].reverse()) {
+    const { originalId, fragment } = fresh.dataset;
+    const old = parts(originalId).find((part) => part.dataset.fragment === fragment);
+    if (old || main.dataset.new || "narrowed" in main.dataset) put(old ?? null, fresh);
+    seen.add(originalId);
   }
-  if (!main.dataset.new) return;
-  const response = await fetch(location.href).catch(() => null);
-  if (!response?.ok) return;
-  for (const fresh of [...parse(await response.text()).querySelectorAll("[data-fragment][data-original-id]")].reverse()) {
-    const [old] = parts(fresh.dataset.originalId);
-    if (!old || old.dataset.status !== fresh.dataset.status) soon(fresh.dataset.originalId, show);
+  for (const part of document.querySelectorAll(PARTS)) {
+    if (!finished(part) && !seen.has(part.dataset.originalId)) soon(part.dataset.originalId, refresh);
   }
+  soon("tabs", refreshTabs, GATHER_COUNTS);
+}
+
+function lookAgain() {
+  const unfinished = [...document.querySelectorAll(PARTS)].some((part) => !finished(part));
+  if (!document.hidden && (unfinished || indicator.dataset.state === "lost")) readAgain();
 }
 
 function say(state) {
@@ -128,8 +139,8 @@ function listen(wait = 1000) {
   stream.addEventListener("open", () => {
     wait = 1000;
     say("live");
-    setTimeout(readAgain, 300); // the server subscribes just after it has answered
   });
+  stream.addEventListener("listening", readAgain); // from here on nothing is missed; before it, something may be
   stream.addEventListener("original", (event) => moved(JSON.parse(event.data)));
   stream.addEventListener("error", () => {
     say("lost");
@@ -140,5 +151,5 @@ function listen(wait = 1000) {
 
 if (main) {
   listen();
-  setInterval(readAgain, LOOK_AGAIN);
+  setInterval(lookAgain, LOOK_AGAIN);
 }

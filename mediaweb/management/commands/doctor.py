@@ -114,5 +114,5 @@ class Command(BaseCommand):
 def outcome(check: Check) -> str:
     try:
         return check.find()
-    except (DatabaseError, RedisError, OSError, BotoCoreError, ClientError) as error:
+    except (DatabaseError, RedisError, OSError, BotoCoreError, ClientError, subprocess.SubprocessError) as error:
         return f"{type(error).__name__}: {error}"

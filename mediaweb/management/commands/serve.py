@@ -131,7 +131,9 @@ def surroundings() -> dict[str, str]:
         "BIN": str(binaries()),
         "BROKER": get_binary_path(),
         "BROKER_SOCKET": str(embedded.broker_socket(settings.DATA)),
-        "IMAGE_WORKERS": str(min(4, os.cpu_count() or 1)),
+        # One thread an encoder and a decoder: a job a core keeps the machine busy, and no job waits
+        # for another's threads. Eight at most: each video job holds about half a gigabyte.
+        "HANDS": str(min(8, os.cpu_count() or 1)),
         "MEDIAWEB_DATA": str(settings.DATA),
         "MEDIAWEB_HOST": settings.ENV.host,
         "PORT": str(settings.ENV.port),

@@ -113,6 +113,14 @@ def test_ladder__single_rung_needs_no_split():
     assert "split" not in graph(ladder(rungs=LADDER[:1]))
 
 
+def test_ladder__keyframes_and_frame_times_are_the_same_for_every_rung():
+    argv = ladder()
+    assert after(argv, "-force_key_frames:v") == ["expr:gte(t,n_forced*2)"]
+    assert after(argv, "-sc_threshold:v") == ["0"]
+    assert after(argv, "-enc_time_base:v") == ["1/360000"]
+    assert after(argv, "-flags") == ["+cgop+global_header"]
+
+
 def test_ladder__progress_comes_on_stdout():
     assert after(ladder(), "-progress") == ["pipe:1"]
 

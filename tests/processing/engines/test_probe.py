@@ -174,12 +174,20 @@ def test_look__duration_that_is_missing_is_counted(tmp_path):
     assert look(live).facts.duration == pytest.approx(2, abs=0.15)
 
 
-def test_look__header_that_claims_a_century_is_not_believed(tmp_path):
+@pytest.mark.parametrize("claimed", [3_000, 0xFFFFFFFE], ids=["a second more", "seven weeks"])
+def test_look__tracks_are_believed_before_the_header(tmp_path, claimed):
     data = bytearray(silent().read_bytes())
-    place = data.index(b"mvhd") + 4 + 4 + 8
-    data[place + 4 : place + 8] = struct.pack(">I", 0xFFFFFFFE)
+    place = data.index(b"mvhd") + 4 + 16  # version and flags, two dates, the time scale: 1000
+    struct.pack_into(">I", data, place, claimed)
     (tmp_path / "a.mp4").write_bytes(data)
     assert look(tmp_path / "a.mp4").facts.duration == pytest.approx(2, abs=0.1)
+
+
+def test_look__header_that_claims_hours_for_a_few_bytes_is_not_believed(tmp_path):
+    data = bytearray(film(*picture(), *X264, name="film.mkv").read_bytes())
+    struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, 10_000_000)  # milliseconds
+    (tmp_path / "a.mkv").write_bytes(data)
+    assert look(tmp_path / "a.mkv").facts.duration == pytest.approx(2, abs=0.15)
 
 
 def test_look__variable_rate_in_milliseconds_is_counted():

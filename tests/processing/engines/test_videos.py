@@ -69,9 +69,6 @@ def tall_ladder(tmp_path_factory):
     return transcode(source, tmp_path_factory.mktemp("ladder"))
 
 
-# The poster
-
-
 def test_poster__is_a_webp_within_its_box_with_a_blurhash(tmp_path):
     product = poster(talkie("1600x900", 1), tmp_path)
     (made,) = product.files
@@ -121,9 +118,6 @@ def test_poster__leaves_nothing_else_in_the_folder(tmp_path):
 def test_poster__of_a_video_without_one_frame_is_corrupt(tmp_path):
     with pytest.raises(Corrupt):
         poster(undecodable(tmp_path), tmp_path)
-
-
-# The ladder
 
 
 def test_ladder__portrait_is_measured_by_its_short_side(tall_ladder):
@@ -377,9 +371,6 @@ def wait_until(condition, within=20):
         time.sleep(0.02)
 
 
-# Progress, without ffmpeg
-
-
 def test_progress__same_line_again_is_no_sign_of_life(tmp_path):
     progress = videos.Progress(Order(tmp_path, tmp_path), 10)
     lines = ["out_time_us=1000000", "out_time_us=1000000", "out_time_us=2000000", "speed=9x", "frame=3"]
@@ -393,9 +384,6 @@ def test_progress__never_falls_and_leaves_the_end_to_the_last_look(tmp_path):
     assert progress.fraction == 0.5
     progress.read("out_time_us=99000000")
     assert progress.fraction == 0.99
-
-
-# The command line
 
 
 def test_command_line__makes_everything_and_prints_json(tmp_path):

@@ -30,12 +30,20 @@ class Command(BaseCommand):
 
     def ingest(self, owner: Any, path: Path, bar: Any) -> bool:
         try:
-            with path.open("rb") as source:
+            source = path.open("rb")
+        except OSError as error:
+            return self.refuse(path, f"cannot be opened: {error.strerror}", bar)
+        with source:
+            try:
                 keeping.keep(owner, path.name, source)
-        except MediaError as error:
-            bar.write(f"{path}: {error.code}: {error}", file=self.stderr)
-            return False
+            except MediaError as error:
+                return self.refuse(path, f"{error.code}: {error}", bar)
         return True
+
+    def refuse(self, path: Path, reason: str, bar: Any) -> bool:
+        with bar.external_write_mode():
+            self.stderr.write(f"{path}: {reason}")
+        return False
 
 
 def owner_named(name: str | None) -> Any:
@@ -57,4 +65,6 @@ def files_at(path: Path, recursive: bool) -> Iterator[Path]:
     if path.is_file():
         yield path
         return
+    if not path.is_dir():
+        raise CommandError(f"{path} is neither a file nor a folder.")
     yield from sorted(item for item in (path.rglob("*") if recursive else path.iterdir()) if item.is_file())

@@ -1,0 +1,76 @@
+"""The pictures in the README, taken of a running service: `python -m docs.screenshots`."""
+
+import io
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from docs.scenes import scene
+from tests.e2e.browser import chromium, sign_in
+from tests.e2e.service import Service, all_final, send
+from tests.waiting import until
+
+FOLDER = Path(__file__).parent
+NAMES = ("Lake at dawn", "Ridge walk", "Evening", "Last light", "Storm coming", "October", "First snow", "Pass")
+
+
+def take() -> None:
+    with running() as service, sync_playwright() as playwright:
+        with service.client("admin") as client:
+            fill(client)
+            browser = chromium(playwright)
+            page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
+            sign_in(page, service.url, "admin", service.password("admin"))
+            send(client, video(40), "Time lapse.mp4")
+            shoot(page, service.url, "/", "gallery")
+            shoot(page, service.url, "/status/", "desk")
+            browser.close()
+
+
+@contextmanager
+def running() -> Iterator[Service]:
+    with tempfile.TemporaryDirectory() as folder:
+        service = Service(Path(folder) / "data")
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()
+
+
+def fill(client: httpx.Client) -> None:
+    sizes = ((1600, 1067), (1067, 1600), (1600, 900), (1600, 1067))
+    ids = [send(client, scene(n, sizes[n % 4]), f"{NAMES[n % 8]}.jpg") for n in range(18)]
+    ids.append(send(client, video(6), "Clouds.mp4"))
+    ids.append(send(client, scene(3)[:20_000], "half sent.jpg"))
+    until(lambda: all_final(client, ids), 180)
+
+
+def video(seconds: int) -> bytes:
+    """A landscape that moves slowly to the left."""
+    with tempfile.TemporaryDirectory() as folder:
+        still, film = Path(folder, "still.jpg"), Path(folder, "film.mp4")
+        still.write_bytes(scene(2, (2400, 1080)))
+        pan = f"crop=1920:1080:x='t/{seconds}*480':y=0"
+        source = ["-loop", "1", "-framerate", "25", "-t", str(seconds), "-i", str(still), "-vf", pan]
+        encoder = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(film)]
+        subprocess.run(["ffmpeg", "-v", "error", *source, *encoder], check=True)
+        return film.read_bytes()
+
+
+def shoot(page: Page, url: str, path: str, name: str) -> None:
+    page.goto(url + path)
+    page.wait_for_load_state("networkidle") if path != "/" else page.wait_for_timeout(1500)
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    picture.save(FOLDER / f"{name}.webp", quality=82, method=6)
+
+
+if __name__ == "__main__":
+    sys.exit(take())

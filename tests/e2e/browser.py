@@ -1,0 +1,53 @@
+"""A real browser, driven as a person would."""
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Playwright
+
+# Without these a headless Chromium looks for its maker's hosts, which no test may depend on.
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+def chromium(playwright: Playwright) -> Browser:
+    """Debian's Chromium, which plays H.264."""
+    path = shutil.which("chromium")
+    assert path, "chromium is not installed; `make setup-test` does it"
+    return playwright.chromium.launch(executable_path=path, args=QUIET)
+
+
+def sign_in(page: Page, url: str, user: str, password: str) -> None:
+    page.goto(f"{url}/accounts/login/")
+    page.fill("input[name=login]", user)
+    page.fill("input[name=password]", password)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url(f"{url}/")
+
+
+def choose(page: Page, *files: tuple[str, str, bytes]) -> None:
+    """Choose files, each (name, type, bytes), in the upload zone."""
+    page.set_input_files(
+        "#zone input[type=file]", [{"name": name, "mimeType": kind, "buffer": data} for name, kind, data in files]
+    )
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file on the page, as from a file manager."""
+    page.evaluate(
+        """([name, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], name));
+            for (const type of ['dragenter', 'dragover', 'drop'])
+                document.body.dispatchEvent(new DragEvent(type, {dataTransfer: data, bubbles: true, cancelable: true}));
+        }""",
+        [path.name, list(path.read_bytes())],
+    )

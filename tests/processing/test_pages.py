@@ -1,0 +1,312 @@
+"""The desk, one run and the queues: charlie edits what alice uploads, dora operates."""
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from babel.messages.pofile import read_po
+from django.contrib.auth.models import Permission, User
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from processing import listing, queues, runner
+from processing.errors import SENTENCES
+from processing.models import Job, JobStatus, Run, RunStatus
+from processing.queues import Queue
+from processing.templatetags.showing import REASONS, STATES, age, clock, percent, sentence, spell
+from processing.timeline import Timeline
+from uploads.models import Original
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings):
+    settings.WHITENOISE_AUTOREFRESH = True  # nothing need be collected
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
+def charlie(charlie, client):
+    """Charlie, signed in."""
+    client.force_login(charlie)
+    return charlie
+
+
+@pytest.fixture
+def dora(client):
+    """Operates: sees queues and nothing else; signed in."""
+    user = User.objects.create_user("dora", "dora@example.org")
+    user.user_permissions.add(Permission.objects.get(codename="see_queues"))
+    client.force_login(user)
+    return user
+
+
+def a_run(owner, name="cat.jpg", kind="image", status="", code="", **details):
+    original = Original.objects.create(
+        owner=owner, name=name, kind=kind, bytes=1000, sha256="0" * 64, key=f"originals/{uuid4()}"
+    )
+    run = runner.start(original)
+    if status:
+        Run.objects.filter(pk=run.pk).update(status=status, error_code=code, error_details=details)
+    return Run.objects.get(pk=run.pk)
+
+
+def a_failed_run(owner, **fields):
+    run = a_run(owner, **fields)
+    run.jobs.filter(step="inspect").update(status=JobStatus.FAILED, error_code="corrupt", error_details={"reason": "x"})
+    runner.advance(run.pk)
+    return run
+
+
+def text_of(client, url, **headers):
+    response = client.get(url, headers=headers)
+    assert response.status_code == 200, response.status_code
+    return response.content.decode()
+
+
+def names(client, query):
+    return [row.run.original.name for row in client.get(f"/status/{query}").context["page"].rows]
+
+
+def test_desk__editors_only(client, alice):
+    assert client.get("/status/").url.startswith("/accounts/login/")
+    client.force_login(alice)
+    response = client.get("/status/")
+    assert response.status_code == 403
+    assert "Your account may not see this page" in response.content.decode()
+
+
+def test_desk__every_owners_runs_newest_first(client, charlie, alice):
+    a_run(alice, "old.jpg")
+    a_run(charlie, "new.jpg")
+    assert names(client, "") == ["new.jpg", "old.jpg"]
+
+
+def test_desk__filters(client, charlie, alice):
+    a_run(alice, "a.jpg", status="ready")
+    a_run(alice, "b.mp4", "video", "failed", "corrupt", reason="x")
+    a_run(charlie, "c.jpg")
+    assert names(client, "?status=ready") == ["a.jpg"]
+    assert names(client, "?kind=video") == ["b.mp4"]
+    assert names(client, "?error=corrupt") == ["b.mp4"]
+    assert names(client, "?owner=charlie") == ["c.jpg"]
+    assert names(client, "?q=A.J") == ["a.jpg"]
+
+
+def test_desk__counts_ignore_the_status_filter_alone(client, charlie, alice):
+    a_run(alice, status="ready")
+    a_run(alice, "b.mp4", "video", status="failed", code="canceled")
+    counts = client.get("/status/?status=ready&kind=image").context["counts"]
+    assert counts == {"": 1, "received": 0, "processing": 0, "ready": 1, "failed": 0, "canceled": 0}
+
+
+def test_desk__failed_row_says_why(client, charlie, alice):
+    a_run(alice, status="failed", code="too_many_pixels", found=240, allowed=100)
+    assert "The picture has 240 megapixels; 100 are allowed." in text_of(client, "/status/")
+
+
+def test_desk__pages_follow(client, charlie, alice, monkeypatch):
+    monkeypatch.setattr("processing.listing.page.__defaults__", ("", 2))
+    for number in range(3):
+        a_run(alice, f"{number}.jpg")
+    first = client.get("/status/")
+    rest = text_of(client, f"/status/?cursor={first.context['page'].next_cursor}", hx_request="true")
+    assert "<html" not in rest
+    assert "0.jpg" in rest
+    assert "1.jpg" not in rest
+
+
+def test_desk__nonsense_in_the_address_is_no_error(client, charlie, alice):
+    a_run(alice)
+    assert names(client, "?cursor=x&kind=%00&status=nothing") == []
+
+
+def test_desk__cost_does_not_grow_with_the_rows(client, charlie, alice, django_assert_max_num_queries):
+    for _ in range(20):
+        a_run(alice, status="ready")
+        Job.objects.update(status=JobStatus.SUCCEEDED)
+    with django_assert_max_num_queries(14):
+        client.get("/status/")
+
+
+def test_desk__retry_the_ticked_ones(client, charlie, alice):
+    ticked, other = a_failed_run(alice), a_failed_run(alice)
+    page = client.post("/status/", {"action": "retry", "run": [ticked.original_id]}, follow=True)
+    assert "1 run changed." in page.content.decode()
+    assert Run.objects.get(pk=ticked.pk).status == "received"
+    assert Run.objects.get(pk=other.pk).status == "failed"
+
+
+def test_desk__retry_all_that_match(client, charlie, alice):
+    match, other = a_failed_run(alice, name="cat.jpg"), a_failed_run(alice, name="dog.jpg")
+    response = client.post("/status/?q=cat", {"action": "retry", "scope": "all"})
+    assert response.url == "/status/?q=cat"
+    assert Run.objects.get(pk=match.pk).status == "received"
+    assert Run.objects.get(pk=other.pk).status == "failed"
+
+
+def test_desk__cancel_leaves_what_is_finished(client, charlie, alice):
+    ready, waiting = a_run(alice, status="ready"), a_run(alice)
+    client.post("/status/", {"action": "cancel", "run": [ready.original_id, waiting.original_id]})
+    assert Run.objects.get(pk=ready.pk).status == "ready"
+    assert Run.objects.get(pk=waiting.pk).status == "canceled"
+
+
+@pytest.mark.parametrize("form", [{}, {"action": "explode"}, {"action": "retry", "run": "not-an-id"}])
+def test_desk__strange_forms_change_nothing(client, charlie, alice, form):
+    run = a_failed_run(alice)
+    assert client.post("/status/", form).status_code == 302
+    assert Run.objects.get(pk=run.pk).status == "failed"
+
+
+def test_desk__who_may_only_look_has_no_buttons(client, alice):
+    alice.user_permissions.add(Permission.objects.get(codename="see_all_runs"))
+    client.force_login(alice)
+    run = a_failed_run(alice)
+    assert "data-retry" not in text_of(client, "/status/")
+    assert client.post("/status/", {"action": "retry", "run": run.original_id}).status_code == 403
+    assert client.post(f"/status/{run.original_id}/retry").status_code == 403
+
+
+def test_row__of_one_run(client, charlie, alice):
+    run = a_run(alice)
+    row = text_of(client, f"/status/{run.original_id}/row")
+    assert f'data-original-id="{run.original_id}" data-status="received"' in row
+    assert "images · inspect" in row
+
+
+def test_row__tells_parts_of_a_step(alice):
+    run = a_run(alice, kind="video")
+    run.jobs.filter(step="ladder").update(status=JobStatus.SUCCEEDED)
+    run.jobs.exclude(step="ladder").update(status=JobStatus.SUCCEEDED)
+    Job.objects.create(run=run, step="ladder", part=1, queue="videos", status=JobStatus.RUNNING)
+    assert listing.Row.of(run).parts == (1, 2)
+
+
+def test_run__each_job_is_a_row(client, charlie, alice):
+    run = a_failed_run(alice)
+    page = text_of(client, f"/status/{run.original_id}")
+    assert page.count("data-job=") == run.jobs.count()
+    assert "The file is damaged and cannot be read (x)." in page
+    assert f'action="/status/{run.original_id}/retry"' in page
+
+
+def test_run__retry_and_cancel(client, charlie, alice):
+    run = a_failed_run(alice)
+    client.post(f"/status/{run.original_id}/retry")
+    assert Run.objects.get().status == "received"
+    client.post(f"/status/{run.original_id}/cancel")
+    assert Run.objects.get().status == "canceled"
+
+
+def test_run__unknown_is_404(client, charlie):
+    assert client.get(f"/status/{uuid4()}").status_code == 404
+
+
+def test_timeline__waits_and_work_share_an_axis():
+    begin = timezone.now() - timedelta(seconds=100)
+    first = Job(
+        status=JobStatus.SUCCEEDED,
+        queued_at=begin,
+        started_at=begin + timedelta(seconds=10),
+        finished_at=begin + timedelta(seconds=50),
+    )
+    waiting = Job(status=JobStatus.WAITING)
+    axis = Timeline.of([first, waiting])
+    assert axis.seconds == pytest.approx(100, abs=1)
+    assert axis.lines[0].waited.width == pytest.approx(10, abs=1)
+    assert axis.lines[0].worked.left == pytest.approx(10, abs=1)
+    assert axis.lines[0].worked.width == pytest.approx(40, abs=1)
+    assert axis.lines[1].waited is axis.lines[1].worked is None
+
+
+def test_queues__ops_see_them_and_not_the_desk(client, dora):
+    page = text_of(client, "/status/queues")
+    assert all(f'data-queue="{name}"' in page for name in ("images", "videos", "default"))
+    assert client.get("/status/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("queue", "said"),
+    [
+        (Queue("videos", None, 0, 0, 0.0, 0.0, None), "Redis does not answer"),
+        (Queue("videos", 3, 3, 0, 0.0, 0.0, 0), "Jobs wait and no worker takes from this queue"),
+        (Queue("videos", 0, 0, 0, 0.0, 0.0, 0), "new jobs would wait"),
+        (Queue("videos", 0, 0, 0, 0.0, 0.0, 2), "2 workers"),
+    ],
+)
+def test_queues__a_sentence_when_something_is_wrong(client, dora, monkeypatch, queue, said):
+    monkeypatch.setattr(queues, "overview", lambda: [queue])
+    page = text_of(client, "/status/queues", hx_request="true")
+    assert said in page
+    assert "celery -A mediaweb worker -Q videos -n videos-2@%h -l INFO" in page
+
+
+def test_mail__says_what_failed_and_why(alice):
+    context = {
+        "owner": alice,
+        "ready": [a_run(alice, "ok.jpg")],
+        "base_url": "https://m.example",
+        "failed": [a_run(alice, "it's <bad>.jpg", status="failed", code="corrupt", reason="truncated")],
+    }
+    subject = render_to_string("processing/mail/outcomes_subject.txt", context).strip()
+    body = render_to_string("processing/mail/outcomes.txt", context)
+    assert subject == "mediaweb: 1 ready, 1 failed"
+    assert "it's <bad>.jpg\n  The file is damaged and cannot be read (truncated)." in body
+    assert f"https://m.example/originals/{context['ready'][0].original_id}" in body
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.44, "0.4 s"), (21.9, "21 s"), (200, "3 min"), (7300, "2 h"), (None, "")]
+)
+def test_spell__largest_unit(seconds, text):
+    assert spell(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(64.2, "1:04"), (3852, "1:04:12"), (0.4, "0:00")])
+def test_clock__as_players_show_it(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_percent__is_100_only_when_done():
+    assert percent(0.999) == 99
+
+
+def test_age__brief():
+    assert age(timezone.now()) == "just now"
+    assert age(timezone.now() - timedelta(minutes=5)) == "5 min ago"
+
+
+def test_sentence__big_numbers_are_grouped():
+    run = Run(error_code="too_large", error_details={"allowed": 21474836480})
+    assert "21,474,836,480 bytes" in sentence(run)
+
+
+def test_words__every_state_and_code_has_some():
+    assert set(STATES) == {*RunStatus.values, *JobStatus.values}
+    assert set(REASONS) == set(SENTENCES)
+
+
+def test_spanish__has_every_sentence_and_keeps_its_details():
+    with (ROOT / "mediaweb/locale/es/LC_MESSAGES/django.po").open("rb") as file:
+        catalog = read_po(file, locale="es")
+    assert all(sentence in catalog for sentence in SENTENCES.values())
+    assert [message.id for message in catalog if message.id and not all(strings(message))] == []
+    assert [error for message in catalog for error in message.check()] == []
+
+
+def strings(message):
+    return message.string if isinstance(message.string, tuple) else (message.string,)
+
+
+def test_spanish__pages_in_it(client, charlie):
+    with translation.override("es"):
+        assert render_to_string("processing/parts/state.html", {"word": "x", "tone": "ready", "icon": "clock"})
+    client.cookies["django_language"] = "es"
+    assert '<html lang="es">' in text_of(client, "/status/")
