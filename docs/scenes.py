@@ -52,6 +52,8 @@ def raise_hills(picture: Pixels, random: np.random.Generator, depth: float, colo
     """A ridge across the picture: nearer ones are lower and darker."""
     height, width, _ = picture.shape
     along = np.linspace(0, 1, width)
-    waves = sum(np.sin(along * np.pi * 2**n * random.uniform(0.8, 1.6) + random.uniform(0, 7)) / 1.9**n for n in range(9))
+    waves = sum(
+        np.sin(along * np.pi * 2**n * random.uniform(0.8, 1.6) + random.uniform(0, 7)) / 1.9**n for n in range(9)
+    )
     ridge = height * (0.42 + 0.45 * depth) - np.asarray(waves) * height * 0.07 * (1.4 - depth)
     picture[np.arange(height)[:, None] > ridge[None, :]] = colour

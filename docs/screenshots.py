@@ -22,16 +22,15 @@ NAMES = ("Lake at dawn", "Ridge walk", "Evening", "Last light", "Storm coming", 
 
 
 def take() -> None:
-    with running() as service, sync_playwright() as playwright:
-        with service.client("admin") as client:
-            fill(client)
-            browser = chromium(playwright)
-            page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
-            sign_in(page, service.url, "admin", service.password("admin"))
-            send(client, video(40), "Time lapse.mp4")
-            shoot(page, service.url, "/", "gallery")
-            shoot(page, service.url, "/status/", "desk")
-            browser.close()
+    with running() as service, sync_playwright() as playwright, service.client("admin") as client:
+        fill(client)
+        browser = chromium(playwright)
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
+        sign_in(page, service.url, "admin", service.password("admin"))
+        send(client, video(40), "Time lapse.mp4")
+        shoot(page, service.url, "/", "gallery")
+        shoot(page, service.url, "/status/", "desk")
+        browser.close()
 
 
 @contextmanager
@@ -67,7 +66,7 @@ def video(seconds: int) -> bytes:
 
 def shoot(page: Page, url: str, path: str, name: str) -> None:
     page.goto(url + path)
-    page.wait_for_load_state("networkidle") if path != "/" else page.wait_for_timeout(1500)
+    page.wait_for_timeout(2000)  # for pictures to be painted and the encoder to be seen at work
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.save(FOLDER / f"{name}.webp", quality=82, method=6)
 

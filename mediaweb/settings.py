@@ -4,8 +4,10 @@ from pathlib import Path
 
 import dj_database_url
 import dj_email_url
+from botocore.config import Config
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+from kombu import Exchange, Queue
 
 from mediaweb import embedded
 from mediaweb.environment import BASE_DIR, read_environment
@@ -115,9 +117,15 @@ STORAGES = {
                 "access_key": ENV.s3_access_key or None,
                 "secret_key": ENV.s3_secret_key or None,
                 "region_name": ENV.s3_region,
-                # Left to itself, boto3 presigns for Amazon's global host, which newer regions do not answer on.
-                "addressing_style": "path" if ENV.s3_endpoint else "virtual",
-                "signature_version": "s3v4",
+                "client_config": Config(
+                    signature_version="s3v4",
+                    # Left to itself, boto3 presigns for Amazon's global host, where newer regions do not answer.
+                    s3={"addressing_style": "path" if ENV.s3_endpoint else "virtual"},
+                    # Its own bounds let a silent store hold a request for five minutes.
+                    connect_timeout=5,
+                    read_timeout=20,
+                    retries={"mode": "standard", "total_max_attempts": 3},
+                ),
                 "file_overwrite": True,
                 "querystring_expire": 3600,
             },
@@ -167,7 +175,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {
 CELERY_REDIS_SOCKET_TIMEOUT = 5
 CELERY_RESULT_EXPIRES = 3600
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_CREATE_MISSING_QUEUES = True
+# A worker started without -Q takes from all of them.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("images", "videos", "default")]
 CELERY_TASK_ROUTES = {
     "processing.tasks.run_image_job": {"queue": "images"},
     "processing.tasks.run_video_job": {"queue": "videos"},

@@ -49,12 +49,19 @@ def live(say: Callable[[], None]) -> None:
 
     def go_on() -> None:
         while True:
-            if settings.HEARTBEAT_FILE:
-                settings.HEARTBEAT_FILE.touch()
+            touch_heartbeat()
             say()
             time.sleep(SPEAK)
 
     threading.Thread(target=go_on, name="living", daemon=True).start()
+
+
+def touch_heartbeat() -> None:
+    if settings.HEARTBEAT_FILE:
+        try:
+            settings.HEARTBEAT_FILE.touch()
+        except OSError as error:
+            log.warning("the heartbeat file cannot be touched: %s", error)
 
 
 def be_present(queues: Iterable[str]) -> None:

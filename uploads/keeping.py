@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Sum
-from django.utils.timezone import now
 
 from processing import runner, storage
 from processing.errors import Empty, QuotaExceeded, TooLarge, UnsupportedType
@@ -29,20 +29,28 @@ def keep(owner: Any, name: str, source: BinaryIO) -> Original:
     with storage.scratch("upload") as folder:
         path = folder / "original"
         size, sha256 = copy(source, path, room_for(owner))
-        original = Original(
-            owner=owner,
-            name=shown_name(name),
-            kind=kind,
-            bytes=size,
-            sha256=sha256,
-            key=new_key(),
-            created_at=now(),  # not the database's: SQLite's has three digits, and then equals no cursor
-        )
+        original = Original(owner=owner, name=shown_name(name), kind=kind, bytes=size, sha256=sha256, key=new_key())
         storage.keep(path, original.key)
+    try:
+        write_down(original)
+    except QuotaExceeded:  # only then: after any other error the row may be there all the same
+        storage.drop(original.key)
+        raise
+    return original
+
+
+def write_down(original: Original) -> None:
+    """The original's row and all it is owed, in one transaction.
+
+    With a quota, the owner's uploads are written down one after the other: of two that came at once and
+    found room each, the second may find none.
+    """
     with transaction.atomic():
+        if settings.QUOTA_BYTES is not None:
+            get_user_model().objects.select_for_update().get(pk=original.owner_id)
+            check_room(original.bytes, room_for(original.owner))
         original.save(force_insert=True)
         runner.start(original)
-    return original
 
 
 def kind_of_stream(source: BinaryIO) -> str:
@@ -57,11 +65,16 @@ def kind_of_stream(source: BinaryIO) -> str:
 
 
 def room_for(owner: Any) -> int:
-    """How many bytes this owner's next file may have. Raises QuotaExceeded where there is no room."""
+    """How many bytes this owner's next file may have; without a quota, what any file may."""
     if settings.QUOTA_BYTES is None:
         return settings.MAX_UPLOAD_BYTES
     used = Original.objects.filter(owner=owner).aggregate(total=Sum("bytes"))["total"] or 0
     return settings.QUOTA_BYTES - used
+
+
+def check_room(size: int, room: int) -> None:
+    if size > room:
+        raise QuotaExceeded(free=max(0, room), allowed=settings.QUOTA_BYTES or 0)
 
 
 def copy(source: BinaryIO, path: Path, room: int) -> tuple[int, str]:
@@ -73,8 +86,7 @@ def copy(source: BinaryIO, path: Path, room: int) -> tuple[int, str]:
             size += len(chunk)
             if size > settings.MAX_UPLOAD_BYTES:
                 raise TooLarge(allowed=settings.MAX_UPLOAD_BYTES)
-            if size > room:
-                raise QuotaExceeded(free=max(0, room), allowed=settings.QUOTA_BYTES or 0)
+            check_room(size, room)
             digest.update(chunk)
             target.write(chunk)
     return size, digest.hexdigest()

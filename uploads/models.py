@@ -8,6 +8,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
 
 class Original(models.Model):
@@ -22,7 +23,8 @@ class Original(models.Model):
     key = models.CharField(max_length=200, unique=True)
     facts = models.JSONField(null=True)
     placeholder = models.CharField(max_length=60, blank=True)
-    created_at = models.DateTimeField(db_default=Now())
+    # Not the database's Now(): SQLite's has three digits, and then equals no cursor.
+    created_at = models.DateTimeField(default=now)
 
     class Meta:
         indexes = [

@@ -63,9 +63,7 @@ def test_the_image_is_built_once():
 @pytest.mark.parametrize("queue", QUEUES)
 def test_queue_has_exactly_one_worker_service(queue):
     workers = [name for name in APP if "-Q" in command(name)]
-    assert [name for name in workers if queue in option(command(name), "-Q").split(",")] == [
-        f"worker-{queue}"
-    ]
+    assert [name for name in workers if queue in option(command(name), "-Q").split(",")] == [f"worker-{queue}"]
     assert option(command(f"worker-{queue}"), "-Q") == queue
 
 

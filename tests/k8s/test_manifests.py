@@ -205,9 +205,7 @@ def test_probe_of_web_names_a_host_that_is_always_served(probe):
 def test_every_setting_is_one_the_service_reads():
     known = re.findall(r'alias="(\w+)"', (ROOT / "mediaweb/environment.py").read_text())
     config = (BASE / "config.env").read_text() + (BASE / "secret.example.yaml").read_text()
-    for name in re.findall(
-        r"^[#\s]*((?:MEDIAWEB|AWS|DATABASE|REDIS|EMAIL)_\w+)\s*[=:]", config, re.MULTILINE
-    ):
+    for name in re.findall(r"^[#\s]*((?:MEDIAWEB|AWS|DATABASE|REDIS|EMAIL)_\w+)\s*[=:]", config, re.MULTILINE):
         assert name in known
 
 

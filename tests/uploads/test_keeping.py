@@ -242,3 +242,21 @@ def test_errors__each_refusal_has_a_sentence_for_people():
     for error in (Empty(), UnsupportedType(), TooLarge(allowed=1), QuotaExceeded(free=0, allowed=1)):
         assert isinstance(error, MediaError)
         assert "%" not in str(error)
+
+
+@commits
+def test_quota__of_two_files_at_once_that_fit_only_alone_one_is_kept(upload, settings, monkeypatch):
+    data = photo_bytes()
+    settings.QUOTA_BYTES = len(data) + 10
+    write_down = keeping.write_down
+
+    def overtaken(original: Any) -> None:
+        monkeypatch.setattr(keeping, "write_down", write_down)
+        upload(data, "faster.jpg")
+        write_down(original)
+
+    monkeypatch.setattr(keeping, "write_down", overtaken)
+    with pytest.raises(QuotaExceeded):
+        upload(data, "slower.jpg")
+    assert [original.name for original in Original.objects.all()] == ["faster.jpg"]
+    assert len(list(storage.keys(storage.ORIGINALS))) == 1
