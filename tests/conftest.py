@@ -22,7 +22,20 @@ def broker() -> Iterator[Path]:
     """A real server of the Redis protocol on the socket the settings name."""
     socket = Path(settings.REDIS_URL.removeprefix("unix://"))
     socket.parent.mkdir(parents=True, exist_ok=True)
-    command = [get_binary_path(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(socket.parent)]
+    command = [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        get_binary_path(),
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--save",
+        "",
+        "--dir",
+        str(socket.parent),
+    ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     until(socket.exists)
     yield socket
