@@ -1,7 +1,7 @@
 """How full the queues are, from rows and from Redis: for editors, ops and scalers."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, Min, Q, Subquery
@@ -33,7 +33,7 @@ class Queue:
 
 
 def overview() -> list[Queue]:
-    """Every queue, in the order the service names them."""
+    """Every queue, in the order the service names them: the pages, the command and the API read this."""
     counts = {row["queue"]: row for row in counted()}
     return [queue_of(name, counts.get(name, {})) for name in QUEUES]
 
@@ -98,8 +98,3 @@ def position(jobs: Sequence[Job]) -> int | None:
     since = Subquery(Job.objects.filter(pk=queued.pk).values("queued_at"))
     earlier = Job.objects.filter(queue=queued.queue, status=JobStatus.QUEUED, queued_at__lt=since)
     return 1 + int(earlier.count())
-
-
-def as_json() -> list[dict[str, object]]:
-    """`manage.py queues --json` and `GET /api/queues`."""
-    return [asdict(queue) for queue in overview()]

@@ -55,6 +55,20 @@ def empty_storage() -> None:
     shutil.rmtree(settings.LOCAL_MEDIA, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def uncollected(settings: Any, tmp_path: Path) -> None:
+    """A checkout whose static files nobody has collected: pages name them as they are."""
+    settings.STATIC_ROOT = tmp_path
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Argon2 is slow by design, and no test is about it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def alice(django_user_model: Any, db: None) -> Any:
     """Uploads."""

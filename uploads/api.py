@@ -36,16 +36,6 @@ class OriginalPage(Schema):
     next_cursor: str | None = Field(description="give it back as `cursor`; null on the last page")
 
 
-class QueueOut(Schema):
-    name: str
-    depth: int | None
-    queued: int
-    running: int
-    oldest_wait_seconds: float
-    backlog_seconds: float
-    workers: int | None
-
-
 class Filters(Schema):
     status: str = ""
     kind: str = ""
@@ -163,12 +153,12 @@ def event(request: HttpRequest, original_id: UUID) -> str:
     return f"event: original\ndata: {body}\n\n"
 
 
-@api.get("/queues", response={200: list[QueueOut], 401: Refusal, 403: Refusal}, summary="How full the queues are")
-def queue_overview(request: HttpRequest) -> list[dict[str, object]]:
+@api.get("/queues", response={200: list[queues.Queue], 401: Refusal, 403: Refusal}, summary="How full the queues are")
+def queue_overview(request: HttpRequest) -> list[queues.Queue]:
     """As `manage.py queues --json`; for editors and ops."""
     if not request.user.has_perm("processing.see_queues"):
         raise PermissionDenied
-    return queues.as_json()
+    return queues.overview()
 
 
 @api.api_operation(

@@ -1,6 +1,7 @@
 """How full the queues are: rows and list lengths, and a place in line."""
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -129,7 +130,7 @@ def said(*words: str) -> str:
 
 
 def test_command__json_is_what_the_api_gives():
-    assert json.loads(said("--json")) == queues.as_json()
+    assert json.loads(said("--json")) == [asdict(queue) for queue in queues.overview()]
 
 
 def test_command__table_has_a_line_for_each_queue_and_says_who_does_not_answer(broker):

@@ -2,13 +2,14 @@
 
 import json
 from argparse import ArgumentParser
+from dataclasses import asdict, fields
 from typing import Any
 
 from django.core.management import BaseCommand
 
 from processing import queues
 
-COLUMNS = ("name", "depth", "queued", "running", "oldest_wait_seconds", "backlog_seconds", "workers")
+COLUMNS = [field.name for field in fields(queues.Queue)]
 
 
 class Command(BaseCommand):
@@ -18,13 +19,12 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON array, for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = queues.as_json()
+        rows = [asdict(queue) for queue in queues.overview()]
         if options["json"]:
             self.stdout.write(json.dumps(rows))
             return
-        self.stdout.write("  ".join(f"{column:>8}" for column in COLUMNS))
-        for row in rows:
-            self.stdout.write("  ".join(f"{shown(row[c]):>{max(8, len(c))}}" for c in COLUMNS))
+        for line in [dict(zip(COLUMNS, COLUMNS, strict=True)), *rows]:
+            self.stdout.write("  ".join(f"{shown(line[column]):>{max(9, len(column))}}" for column in COLUMNS))
 
 
 def shown(value: object) -> str:
