@@ -1,8 +1,10 @@
 """The service starts, answers before it works, survives what dies, and stops without a trace."""
 
+import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -46,16 +48,26 @@ def heard_by(client: httpx.Client) -> Iterator[str]:
     return lines
 
 
+def told_until_ready(lines: Iterator[str], original_id: str) -> set[str]:
+    """The ids of all originals that the stream told of, up to this one's being ready."""
+    told = set()
+    end = time.monotonic() + 60
+    for line in lines:  # at least one every twelve seconds
+        assert time.monotonic() < end, told
+        if line.startswith("data: {") and "id" in (original := json.loads(line.removeprefix("data: "))):
+            told.add(original["id"])
+            if (original["id"], original["status"]) == (original_id, "ready"):
+                return told
+    raise AssertionError(f"the stream ended after {told}")
+
+
 def test_events__tell_the_owner_and_nobody_else(service, photo):
     with service.client("alice") as alice, service.client("bob") as bob:
         bobs, alices = heard_by(bob), heard_by(alice)
-        original_id = send(alice, photo((50, 40)), "small.jpg")
-        assert any(original_id in line and '"status":"ready"' in line for line in alices)
-        mine = send(bob, photo((50, 40)), "bobs.jpg")
-        for line in bobs:
-            assert original_id not in line
-            if mine in line and '"status":"ready"' in line:
-                break
+        from_alice = send(alice, photo((50, 40)), "small.jpg")
+        assert told_until_ready(alices, from_alice) == {from_alice}
+        from_bob = send(bob, photo((50, 40)), "bobs.jpg")
+        assert told_until_ready(bobs, from_bob) == {from_bob}
 
 
 def test_ping__result_comes_back_through_redis(service):
