@@ -189,8 +189,9 @@ def take_back() -> int:
 
 
 def take_back_run(run_id: int) -> int:
-    with changing(run_id) as run:
+    with suppress(Run.DoesNotExist), changing(run_id) as run:
         return sum(job.move(**after_crash(job)) for job in run.jobs.lost())
+    return 0
 
 
 def after_crash(job: Job) -> dict[str, Any]:
@@ -238,8 +239,12 @@ def ring_again() -> int:
     busy |= {job.run_id for job in late if job.pk in heard}
     silent = {job.run_id for job in late} - busy
     for run_id in silent:
-        with changing(run_id) as run:
-            jobs = list(run.jobs.unanswered(UNANSWERED).order_by("pk"))
-            run.jobs.unanswered(UNANSWERED).update(rung_at=Now())
-            ring(run, jobs)
+        ring_run_again(run_id)
     return len(silent)
+
+
+def ring_run_again(run_id: int) -> None:
+    with suppress(Run.DoesNotExist), changing(run_id) as run:
+        late = list(run.jobs.unanswered(UNANSWERED).order_by("pk"))
+        run.jobs.filter(pk__in=[job.pk for job in late]).update(rung_at=Now())
+        ring(run, late)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand
+from django.core.management import BaseCommand, CommandError
+from redis.exceptions import RedisError
 
 from processing import runner
 
@@ -11,5 +12,9 @@ class Command(BaseCommand):
     help = "Take back what dead workers held, begin what is due, ring again for lost messages."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for name, count in runner.sweep().items():
+        try:
+            done = runner.sweep()
+        except RedisError as error:
+            raise CommandError(f"Redis does not answer ({error}). Run `manage.py doctor` for what to do.") from error
+        for name, count in done.items():
             self.stdout.write(f"{name.replace('_', ' ')}: {count}")
