@@ -45,7 +45,7 @@ FASTEST = 60  # frames a second: more doubles the bytes and no browser shows the
 # One tick divides 1/24, 1/25, 1/30, 1/50, 1/60 and their NTSC cousins (x 1000/1001) exactly. By
 # default ffmpeg rounds to the guessed frame rate, and a phone's variable rate stutters.
 TIME_BASE = "1/360000"
-THREADS = 4  # of each codec where nothing is said: five codecs of four keep 16 cores busy in 4 GiB
+THREADS = 4  # of each codec where that is left open (0): five codecs of four keep 16 cores busy in 4 GiB
 LONGEST_SIDE = 16_384  # pixels: the most that x264 encodes
 AUDIO_RATE = 48_000  # Hz
 THUMBNAIL_FRAMES = 30  # buffered by the filter, 4 MB each at the poster's size
@@ -174,7 +174,7 @@ def _open(source: Path, limits: Limits, **options: Any) -> Any:
 
 
 def threads(limits: Limits) -> int:
-    """Threads of each decoder and encoder; THREADS where none are said."""
+    """Threads of each decoder and encoder; THREADS where that is left open."""
     return limits.threads or THREADS
 
 

@@ -81,7 +81,8 @@ def test_delete__leaves_no_key(client, store, photo):
     before = set(store.keys_kept())
     original_id = send(client, photo((2000, 1500)), "photo.jpg")
     [original] = until(lambda: all_final(client, [original_id]))
-    assert len(set(store.keys_kept()) - before) == 1 + len(original["renditions"])
+    made = set(store.keys_kept()) - before
+    assert len(made) == 1 + len(original["renditions"]), made
     assert client.delete(f"/api/originals/{original_id}").status_code == 204
     assert set(store.keys_kept()) == before
 

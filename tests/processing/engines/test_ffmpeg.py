@@ -135,8 +135,8 @@ def test_ladder__threads_are_bounded_everywhere():
     assert after(argv, "-threads") == after(argv, "-threads:v") == after(argv, "-filter_complex_threads") == ["2"]
 
 
-def test_ladder__unsaid_threads_are_four():
-    assert after(ladder(limits=Limits()), "-threads") == ["4"]
+def test_ladder__threads_left_open_are_four():
+    assert after(ladder(limits=Limits(threads=0)), "-threads") == ["4"]
 
 
 def test_ladder__fast_video_is_brought_down_to_sixty():
