@@ -39,7 +39,15 @@ class Filters:
             "original__owner__username": self.owner,
             "original__name__icontains": self.q,
         }
-        return rows.filter(**{field: value for field, value in wanted.items() if value})
+        return rows.filter(**narrowing(wanted))
+
+
+def narrowing(wanted: dict[str, str]) -> dict[str, str]:
+    """The lookups that narrow anything, in words every database takes.
+
+    PostgreSQL refuses a NUL, which no stored text holds; its stand-in matches nothing all the same.
+    """
+    return {lookup: text.replace("\0", "\N{REPLACEMENT CHARACTER}") for lookup, text in wanted.items() if text}
 
 
 @dataclass(frozen=True)

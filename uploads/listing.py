@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from processing.listing import narrowing
 from uploads.models import Original
 
 PAGE = 50
@@ -36,7 +37,7 @@ def visible_to(user: Any, rows: QuerySet[Original]) -> QuerySet[Original]:
 def filtered(rows: QuerySet[Original], status: str, kind: str, q: str, owner: str) -> QuerySet[Original]:
     """Narrow by what was given; an empty value narrows nothing."""
     wanted = {"run__status": status, "kind": kind, "name__icontains": q, "owner__username": owner}
-    return rows.filter(**{field: value for field, value in wanted.items() if value})
+    return rows.filter(**narrowing(wanted))
 
 
 def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE) -> Page:

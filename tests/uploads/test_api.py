@@ -497,3 +497,10 @@ def test_media_link__of_a_rendition_is_absolute(upload, program):
     (rendition,) = program.get(at(original)).json()["renditions"]
     assert rendition["url"].startswith("http://testserver/media/renditions/x.webp?")
     assert Path(rendition["preset"]).name == "webp-160"
+
+
+@pytest.mark.parametrize("name", ["q", "owner", "kind", "status"])
+def test_list__nul_in_a_filter_matches_nothing(upload, program, name):
+    upload()
+    answer = program.get(f"/api/originals?{name}=%00")
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
