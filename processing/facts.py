@@ -63,10 +63,14 @@ class Made:
 
 @dataclass(frozen=True)
 class Product:
-    """What a step gives back: facts, a placeholder (blurhash), files; each where it has them."""
+    """What a step gives back; each where it has it.
+
+    `placeholder` is a blurhash, `colour` the dominant one as `#a1b2c3`.
+    """
 
     facts: Facts | None = None
     placeholder: str = ""
+    colour: str = ""
     files: tuple[Made, ...] = ()
 
 

@@ -1,10 +1,13 @@
 """What we do with each kind of original. Data, and pure functions of it."""
 
-from collections.abc import Callable, Collection, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from processing import presets
 from processing.engines import images, videos
+from processing.engines.sandbox import sandboxed
 from processing.facts import Facts, Order, Product
 from processing.presets import Preset
 
@@ -32,8 +35,8 @@ class Step:
 
 PIPELINES: Mapping[str, tuple[Step, ...]] = {
     "image": (
-        Step("inspect", images.inspect, "images"),
-        Step("thumbnails", images.render, "images", ("inspect",), presets.stills, weight=9),
+        Step("inspect", sandboxed(images.inspect), "images"),
+        Step("thumbnails", sandboxed(images.render), "images", ("inspect",), presets.image_files, weight=9),
     ),
     "video": (
         Step("inspect", videos.inspect, "videos"),
@@ -68,3 +71,26 @@ def progress(kind: str, fractions: Mapping[str, float]) -> float:
     steps = PIPELINES[kind]
     total = sum(step.weight for step in steps)
     return sum(step.weight * fractions.get(step.name, 0) for step in steps) / total
+
+
+# One original of each sort that presets tell apart: every power of two, still and moving.
+SAMPLE_SIDES = tuple(1 << power for power in range(15))
+SAMPLE_FRAMES = (1, 2)
+VERSION_LETTERS = 12
+
+
+def samples(kind: str) -> Iterator[tuple[Step, tuple[Preset, ...]]]:
+    """Each step, with what it owes to each sample of this kind."""
+    facts = [Facts(kind, "", side, side, frames=frames) for side in SAMPLE_SIDES for frames in SAMPLE_FRAMES]
+    return ((step, step.presets(sample)) for step in PIPELINES[kind] for sample in facts)
+
+
+def preset_names(kind: str) -> list[str]:
+    """The presets of this kind, in pipeline order."""
+    return list(dict.fromkeys(preset.name for _, presets in samples(kind) for preset in presets))
+
+
+def version(kind: str) -> str:
+    """What this kind is owed today, as a short text: another one as soon as a step, preset or version changes."""
+    owed = [[step.name, [(preset.name, preset.version) for preset in presets]] for step, presets in samples(kind)]
+    return hashlib.sha256(json.dumps(owed).encode()).hexdigest()[:VERSION_LETTERS]

@@ -1,5 +1,6 @@
 """What a Celery worker does beside its tasks: it has a name, says that it lives, and stops politely."""
 
+import gc
 import logging
 import os
 import socket
@@ -33,6 +34,7 @@ def begin(sender: Any, **_: Any) -> None:
     name = f"{sender.hostname}/{uuid.uuid4().hex[:8]}"
     storage.clear_scratch()
     live(lambda: be_present(sender.app.amqp.queues.consume_from))
+    gc.freeze()  # or the pool's first collections copy every page of ours: prefork of 4, 192 MiB instead of 121
 
 
 @signals.beat_init.connect

@@ -29,7 +29,8 @@ def video(name: str, *marks: tuple[int, bytes]) -> Signature:
     return Signature("video", name, marks)
 
 
-STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"miaf")
+HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+STILL_BRANDS = (b"avif", b"avis", *HEVC_BRANDS, b"mif1", b"msf1", b"miaf")
 SIGNATURES = (
     image("JPEG", (0, b"\xff\xd8\xff")),
     image("PNG", (0, b"\x89PNG\r\n\x1a\n")),
@@ -43,6 +44,8 @@ SIGNATURES = (
     image("BigTIFF", (0, b"MM\0+")),
     image("JPEG 2000", (0, b"\0\0\0\x0cjP  \r\n\x87\n")),
     image("JPEG 2000 stream", (0, b"\xff\x4f\xff\x51")),
+    image("JPEG XL", (0, b"\0\0\0\x0cJXL \r\n\x87\n")),
+    image("JPEG XL stream", (0, b"\xff\x0a")),
     image("ICO", (0, b"\0\0\1\0")),
     *(image("HEIF", (4, b"ftyp" + brand)) for brand in STILL_BRANDS),
     video("Matroska", (0, b"\x1aE\xdf\xa3")),

@@ -57,7 +57,10 @@ def make_all(inspect: Make, steps: Sequence[tuple[Make, Presets]], order: Order)
         report = progress_line(f"step {number} of {len(steps)}")
         made = make(replace(order, facts=facts, presets=presets(facts), report=report))
         product = replace(
-            product, placeholder=product.placeholder or made.placeholder, files=product.files + made.files
+            product,
+            placeholder=product.placeholder or made.placeholder,
+            colour=product.colour or made.colour,
+            files=product.files + made.files,
         )
     return product
 
@@ -78,6 +81,7 @@ def describe(product: Product) -> dict[str, Any]:
     return {
         "facts": asdict(product.facts) if product.facts else None,
         "placeholder": product.placeholder,
+        "colour": product.colour,
         "files": [describe_file(made) for made in product.files],
     }
 

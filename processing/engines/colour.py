@@ -6,11 +6,17 @@ from typing import cast
 from PIL import Image, ImageCms
 
 SRGB = ImageCms.createProfile("sRGB")
+EXACT = ImageCms.Flags.NOOPTIMIZE
 
 GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 UNSCALED = ("I", "F")
 STRIP_ROWS = 256  # of a square of 100 MP: 10 MB
+
+# The dominant colour is the largest of so many groups among so many pixels squared: 0.5 ms.
+COLOUR_SIDE = 32
+COLOURS = 6
+OPAQUE = 128
 
 # An `I` or `F` does not say which number is white: the first of these that nothing exceeds.
 WHITES = (1, 255, 65_535, 2**32 - 1)
@@ -35,7 +41,7 @@ def eight_bit(image: Image.Image) -> Image.Image:
     """L or LA of a grey image with deeper samples, which `convert()` alone would clip at 255."""
     white = 65_535 if image.mode.startswith("I;") else white_of(image)
     numbers = image if image.mode in {"I", "I;16", "F"} else image.convert("I")
-    grey = numbers.point(lambda value: value * (255 / white)).convert("L")
+    grey = numbers.point(lambda value: value * (255 / white) + 0.5).convert("L")
     if image.has_transparency_data:
         key = image.info["transparency"]
         opacity = [0 if sample == key else 255 for sample in range(65_536)]
@@ -84,7 +90,15 @@ def managed(image: Image.Image, profile: bytes) -> Image.Image:
     """
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     perceptual = ImageCms.Intent.PERCEPTUAL
+    if image.mode == "L":
+        return by_table(image, ImageCms.buildTransform(source, SRGB, "L", "RGB", perceptual, EXACT))
     return ImageCms.buildTransform(source, SRGB, image.mode, "RGB", perceptual).apply(image)
+
+
+def by_table(grey: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    """Each of the 256 greys transformed once. The transform's own grid is up to 10 levels off in the dark."""
+    greys = Image.frombytes("L", (256, 1), bytes(range(256)))
+    return Image.merge("RGB", [grey.point(list(band.tobytes())) for band in transform.apply(greys).split()])
 
 
 def thinned(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -117,3 +131,16 @@ def on_white(image: Image.Image) -> Image.Image:
     paper = Image.new("RGB", image.size, "white")
     paper.paste(image, mask=image.getchannel("A"))
     return paper
+
+
+def dominant(image: Image.Image) -> str:
+    """The colour that most of the picture has, as `#a1b2c3`; transparent parts do not count."""
+    tiny = image.resize((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.BOX).convert("RGBA")
+    pixels = cast("tuple[tuple[int, ...], ...]", tiny.get_flattened_data())
+    seen = [pixel[:3] for pixel in pixels if pixel[3] >= OPAQUE] or [(255, 255, 255)]
+    strip = Image.new("RGB", (len(seen), 1))
+    strip.putdata(seen)
+    groups = strip.quantize(COLOURS)
+    shares = groups.histogram()
+    largest = shares.index(max(shares))
+    return "#" + bytes((groups.getpalette() or [])[3 * largest : 3 * largest + 3]).hex()

@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
 
+import pillow_heif
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
+from processing.engines import jxl
 from processing.errors import (
     Corrupt,
     Empty,
     MediaError,
     ResourceLimit,
+    TooLarge,
     TooManyFrames,
     TooManyPixels,
     UnsupportedType,
@@ -26,11 +29,23 @@ from processing.facts import Limits, Order
 
 # The rest of Pillow's forty (EPS, PSD, FLI, …) never sees a byte. The first four come from Pillow's
 # small import; the others pull in all its plugins, once.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "TIFF", "JPEG2000", "ICO")
-# Pages of a TIFF and the second pictures of an MPO are no animation.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "HEIF", "TIFF", "JPEG2000", "ICO", "JXL")
+# Pages of a TIFF and the further pictures of an MPO or a HEIF are no animation.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 # With these first bytes, a file that no decoder opens is a damaged one, not one of another kind.
-SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|....ftypavi[fs]", re.DOTALL)
+SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|....ftyp(avi[fs]|he[iv][cmsx]|mi[af][1f]|msf1)"
+    rb"|\xff\x0a|\0\0\0\x0cJXL ",
+    re.DOTALL,
+)
+
+# The decoders of these read the file whole before they look at it.
+READ_WHOLE = re.compile(rb"RIFF....WEBP|....ftyp|\xff\x0a|....JXL ", re.DOTALL)
+WHOLE_BYTES = 256 * 1024 * 1024
+
+# An embedded thumbnail may show what was cut out of the picture since; depth and gain maps are no use
+# here. One thread: the other cores have pictures of their own.
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 # Types seen or possible from decoders fed with hostile bytes. Not `Exception`: a time limit or a lost
 # lease, raised into the middle of a decode, is not the file's fault.
@@ -53,7 +68,7 @@ DISK_FAULTS = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
 # Bytes of memory that a decoder takes for each pixel, measured at 20 MP, where that is more than the
 # 7 that make 100 MP fit into a worker of 700 MB. TIFF: see `memory_per_pixel`.
-BYTES_PER_PIXEL = {"WEBP": 16, "AVIF": 12, "JPEG2000": 25}
+BYTES_PER_PIXEL = {"WEBP": 16, "AVIF": 12, "HEIF": 10, "JPEG2000": 25, "JXL": 12}
 USUAL_BYTES_PER_PIXEL = 7
 
 # Where these are missing, an animation may have been cut off after whole frames.
@@ -78,6 +93,10 @@ def decoding(limits: Limits) -> Iterator[None]:
         if getattr(error, "errno", None) in DISK_FAULTS:
             raise
         raise Corrupt(reason=reason_of(error)) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of a decoder in Rust, which gives it no better base
+            raise
+        raise Corrupt(reason="its content makes no sense") from error
 
 
 @contextmanager
@@ -94,11 +113,25 @@ def read_header(file: IO[bytes], limits: Limits) -> ImageFile.ImageFile:
     prefix = file.read(16)
     if not prefix:
         raise Empty
+    if READ_WHOLE.match(prefix) and os.fstat(file.fileno()).st_size > WHOLE_BYTES:
+        raise TooLarge(allowed=WHOLE_BYTES)
+    if jxl.fits(prefix):
+        refuse_large_jxl(file, limits)
     with decoding(limits):
         try:
             return Image.open(file, formats=FORMATS)
         except UnidentifiedImageError as error:
             raise refusal(prefix) from error
+
+
+def refuse_large_jxl(file: IO[bytes], limits: Limits) -> None:
+    """Raise TooManyPixels here: this decoder decodes all pixels to learn how many there are."""
+    with decoding(limits):
+        width, height = jxl.size_of(file)
+        file.seek(0)
+    allowed = limits.pixels * USUAL_BYTES_PER_PIXEL // BYTES_PER_PIXEL["JXL"]
+    if width * height > allowed:
+        raise too_many_pixels(width * height, allowed)
 
 
 def refusal(prefix: bytes) -> MediaError:
@@ -152,7 +185,10 @@ def count_frames(image: ImageFile.ImageFile, limits: Limits) -> int:
 def load(image: ImageFile.ImageFile, limits: Limits) -> None:
     """Decode the first frame, or the first of an animation that is not damaged."""
     frames = count_frames(image, limits)
-    if frames > 1 and lacks_end_mark(image):
+    if frames == 1:
+        load_frame(image, image.tell(), limits)  # which of a HEIF's pictures is shown, the file says
+        return
+    if lacks_end_mark(image):
         load_frame(image, frames - 1, limits)
     tries = min(frames, FRAMES_TRIED)
     for number in range(tries):

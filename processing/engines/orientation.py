@@ -19,6 +19,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Their decoders turn the pixels. What a HEIF's EXIF says besides counts for nothing (ISO/IEC 23008-12,
+# A.2.1): phones write the same turn there once more.
+TURNED_BY_DECODER = ("TIFF", "HEIF", "JXL")
 # Enough for a gigabyte of PNG in the 8 KiB chunks that libpng writes.
 CHUNKS_WALKED = 131_072
 
@@ -61,8 +64,10 @@ def late_exif(file: IO[bytes]) -> bytes:
 
 
 def turning(image: ImageFile.ImageFile, orientation: int) -> int:
-    """What is left to be turned of `orientation` once decoded: Pillow turns TIFFs by itself."""
-    return 1 if image.format == "TIFF" else orientation
+    """What is left to be turned of `orientation` once decoded."""
+    # A JPEG that was packed losslessly into a JXL comes out as it was.
+    is_packed_jpeg = image.format == "JXL" and bool(getattr(image, "jpeg", False))
+    return 1 if image.format in TURNED_BY_DECODER and not is_packed_jpeg else orientation
 
 
 def turned_size(size: Size, orientation: int) -> Size:

@@ -17,6 +17,10 @@ def video(width, height):
     return Facts("video", "mov", width, height)
 
 
+def boxes(facts):
+    return [preset for preset in presets.WEBP if preset.suits(facts)]
+
+
 def names(wanted):
     return [preset.name for preset in wanted]
 
@@ -78,18 +82,28 @@ def test_even__nearest_even_number_from_2(length, expected):
     ],
 )
 def test_boxes__each_smaller_one_and_the_first_that_holds_it_whole(long_side, expected):
-    assert names(presets.boxes(image(long_side, 1))) == expected
-    assert names(presets.boxes(image(1, long_side))) == expected
+    assert names(boxes(image(long_side, 1))) == expected
+    assert names(boxes(image(1, long_side))) == expected
 
 
 @given(lengths, lengths)
 def test_boxes__own_size_at_most_once(width, height):
-    sizes = [within_box(width, height, preset.box) for preset in presets.boxes(image(width, height))]
+    sizes = [within_box(width, height, preset.box) for preset in boxes(image(width, height))]
     assert len(set(sizes)) == len(sizes)
 
 
-def test_stills__mail_jpeg_beside_the_boxes():
-    assert names(presets.stills(image(200, 100))) == ["webp-160", "webp-320", "jpeg-1280"]
+def test_image_files__mail_jpeg_beside_the_boxes():
+    assert names(presets.image_files(image(200, 100))) == ["webp-160", "webp-320", "jpeg-1280"]
+
+
+def test_image_files__a_film_beside_the_stills_of_what_moves():
+    film = Facts("image", "GIF", 200, 100, frames=2)
+    assert names(presets.image_files(film)) == ["webp-160", "webp-320", "jpeg-1280", "animated-640"]
+
+
+def test_family__avif_has_the_boxes_of_webp():
+    assert [(preset.box, preset.above) for preset in presets.AVIF] == [(p.box, p.above) for p in presets.WEBP]
+    assert names(presets.AVIF)[::4] == ["avif-160", "avif-2048"]
 
 
 @pytest.mark.parametrize(
@@ -116,5 +130,6 @@ def test_presets__say_how_their_files_are_called():
 
 
 def test_presets__names_are_unique():
-    everything = names((*presets.WEBP, presets.MAIL_JPEG, presets.POSTER, *presets.LADDER))
+    stills = (*presets.WEBP, *presets.AVIF, presets.MAIL_JPEG, presets.SQUARE, presets.POSTER)
+    everything = names((*stills, presets.ANIMATED, *presets.LADDER))
     assert len(set(everything)) == len(everything)

@@ -46,7 +46,9 @@ def test_kind_of__head_cut_within_the_last_mark_does_not_fit(signature):
     assert not signature.fits(bytes(head[: end - 1]))
 
 
-@pytest.mark.parametrize("name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO"])
+@pytest.mark.parametrize(
+    "name", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO", "HEIF", "JXL"]
+)
 def test_kind_of__what_pillow_writes_is_an_image(name):
     file = io.BytesIO()
     Image.new("RGB", (32, 32), "teal").save(file, name)

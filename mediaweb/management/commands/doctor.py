@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from mediaweb.health import ask_database
 from processing import bridge, queues
+from processing.engines import fence
 from processing.pipelines import QUEUES
 
 DISK_WANTED = 5 * 2**30  # an hour of phone video and what is made of it
@@ -45,6 +46,10 @@ def missing_encoders() -> str:
 
 def missing_formats() -> str:
     return ", ".join(name for name in ("jpg", "webp", "avif", "jpg_2000", "littlecms2") if not features.check(name))
+
+
+def fence_open() -> str:
+    return ", ".join(fence.missing())
 
 
 def database_silent() -> str:
@@ -86,6 +91,9 @@ CHECKS: Sequence[Check] = (
     Check("programs", missing_programs, "install ffmpeg and util-linux: apt-get install ffmpeg util-linux"),
     Check("encoders", missing_encoders, "install an ffmpeg built with libx264 and AAC, such as Debian's"),
     Check("image formats", missing_formats, "reinstall Pillow's wheel: pip install --force-reinstall pillow"),
+    Check(
+        "fence", fence_open, "decoders are limited, but not confined: run on Linux 5.13 or newer, with Landlock allowed"
+    ),
     Check("database", database_silent, "check DATABASE_URL and that the server runs"),
     Check("migrations", migrations_owed, "run: python manage.py migrate"),
     Check("broker", broker_silent, "check REDIS_URL and that the server runs; `make run` starts an embedded one"),
