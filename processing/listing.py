@@ -62,8 +62,8 @@ class Row:
 
     @property
     def took(self) -> float | None:
-        """Seconds from the upload to the end, where it has ended."""
-        finished = self.run.finished_at
+        """Seconds from the upload to the end, where it has ended; to the first, where it was made again."""
+        finished = self.run.ready_at or self.run.finished_at
         return (finished - self.run.original.created_at).total_seconds() if finished else None
 
     @classmethod

@@ -32,8 +32,9 @@ class JobStatus(models.TextChoices):
     CANCELED = "canceled", "canceled"  # nobody wants it any longer
 
 
+# What has succeeded waits again when one of its renditions is missing or too old (`runner.reprocess`).
 COMES_FROM = {
-    JobStatus.WAITING: (JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELED),
+    JobStatus.WAITING: (JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED),
     JobStatus.QUEUED: (JobStatus.WAITING,),
     JobStatus.RUNNING: (JobStatus.QUEUED,),
     JobStatus.SUCCEEDED: (JobStatus.RUNNING,),
@@ -41,6 +42,7 @@ COMES_FROM = {
     JobStatus.CANCELED: (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING),
 }
 OPEN = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING)
+NO_WAY_ON = (JobStatus.FAILED, JobStatus.CANCELED)
 
 
 class ErrorRecorded(models.Model):
@@ -71,6 +73,9 @@ class Run(ErrorRecorded):
     cancel_wish = models.BooleanField(default=False)
     moved_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True)  # for the first time: from then on there is something to show
+    # `pipelines.version` of when it last had everything; empty where it never had
+    pipeline_version = models.CharField(max_length=12, blank=True)
 
     class Meta:
         permissions = [
@@ -82,10 +87,16 @@ class Run(ErrorRecorded):
             models.Index(fields=["status", "-id"], name="run_by_status"),
             models.Index(fields=["kind", "-id"], name="run_by_kind"),
             models.Index(fields=["error_code", "-id"], name="run_by_error"),
+            models.Index(fields=["kind", "pipeline_version", "id"], name="run_by_version"),
         ]
 
     def __str__(self) -> str:
         return f"run {self.pk} ({self.status})"
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it belongs in the gallery: it has ended, or is made again while what was made is there."""
+        return self.status in RunStatus.final() or self.ready_at is not None
 
     @classmethod
     def locked(cls, run_id: int) -> Self:
@@ -149,10 +160,10 @@ class Job(ErrorRecorded):
         return f"job {self.pk} ({self.step} {self.part}, {self.status}, attempt {self.attempt})"
 
     def move(self, to: JobStatus, **changes: Any) -> bool:
-        """Move in one UPDATE. False: not allowed from here, or another worker has moved it."""
-        mine = Job.objects.filter(pk=self.pk, attempt=self.attempt, status__in=COMES_FROM[to])
-        moved = mine.update(status=to, **changes) == 1
-        if moved:  # a loser keeps its stale attempt, so it can never move the job again
+        """Move in one UPDATE. False: not allowed from here, or somebody has moved it since we read it."""
+        mine = Job.objects.filter(pk=self.pk, attempt=self.attempt, status=self.status)
+        moved = self.status in COMES_FROM[to] and mine.update(status=to, **changes) == 1
+        if moved:  # a loser keeps its stale status and attempt, so it can never move the job again
             self.refresh_from_db()
         return bool(moved)
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from processing import storage
 from processing.facts import Made, Product
@@ -68,17 +69,16 @@ def record(job: Job, product: Product, published: Sequence[Published]) -> None:
         original.facts = asdict(product.facts)
     if product.placeholder:
         original.placeholder = product.placeholder
-    original.save(update_fields=["facts", "placeholder"])
+    if product.colour:
+        original.colour = product.colour
+    original.save(update_fields=["facts", "placeholder", "colour"])
     for item in published:
         record_file(job, item)
 
 
 def record_file(job: Job, item: Published) -> None:
     """The preset's one row. The file it pointed to before goes once the new one is there to be seen."""
-    mine = Rendition.objects.filter(original=job.run.original_id, preset=item.made.preset)
-    for replaced in mine.values_list("key", flat=True):
-        transaction.on_commit(lambda key=replaced: storage.drop(key))  # type: ignore[misc]
-    mine.delete()
+    withdraw(Rendition.objects.filter(original=job.run.original_id, preset=item.made.preset))
     Rendition.objects.create(
         original=job.run.original,
         preset=item.made.preset,
@@ -91,3 +91,10 @@ def record_file(job: Job, item: Published) -> None:
         bytes=item.bytes,
         sha256=item.sha256,
     )
+
+
+def withdraw(renditions: QuerySet[Rendition]) -> None:
+    """Remove these rows, and on commit their files."""
+    for key in renditions.values_list("key", flat=True):
+        transaction.on_commit(lambda key=key: storage.drop(key))  # type: ignore[misc]
+    renditions.delete()

@@ -7,7 +7,7 @@ called twice, at any time, by anybody.
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +17,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from processing import doorbells, events, pipelines, publishing, storage, summary
+from processing import doorbells, events, owed, pipelines, publishing, storage, summary
 from processing.errors import MediaError
-from processing.facts import Facts, Order, Product
+from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
-from processing.models import OPEN, Job, JobStatus, Run
+from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +29,30 @@ ERRORS_ALLOWED = 5  # tries when the fault is ours: the backoff below makes that
 CRASHES_ALLOWED = 3  # a job that took its worker down this often is the cause of it
 BACKOFF = timedelta(seconds=2)  # before the second try; doubled for each later one
 UNANSWERED = timedelta(seconds=10)  # from a message's leaving the list to the claim takes milliseconds
+# A job that has not been tried, except that its attempts go on growing: they are the fence.
+FRESH: dict[str, Any] = {
+    "errors": 0,
+    "crashes": 0,
+    "not_before": None,
+    "progress": 0,
+    "error_code": "",
+    "error_details": {},
+}
 
 
 def start(original: Any) -> Run:
     """Owe an original everything its kind gets. Call it in the transaction that keeps the original."""
     run = Run.objects.create(original=original, kind=original.kind)
-    Job.objects.bulk_create(Job(run=run, step=step.name, queue=step.queue) for step in pipelines.PIPELINES[run.kind])
+    owe_steps(run)
     advance(run.pk)
     return run
+
+
+def owe_steps(run: Run) -> int:
+    """A job for each step of the pipeline that the run has none of; how many."""
+    have = set(run.jobs.values_list("step", flat=True))
+    new = [step for step in pipelines.PIPELINES[run.kind] if step.name not in have]
+    return len(Job.objects.bulk_create(Job(run=run, step=step.name, queue=step.queue) for step in new))
 
 
 def advance(run_id: int) -> None:
@@ -59,7 +75,8 @@ def changing(run_id: int) -> Iterator[Run]:
             cancel_open(run)
         else:
             queue_ready(run)
-        summary.write(run)
+        if summary.write(run):
+            publishing.withdraw(owed.unwanted(run))
         transaction.on_commit(lambda: events.tell(run))
 
 
@@ -86,12 +103,47 @@ def cancel(run_id: int) -> None:
         run.cancel_wish = True
 
 
-def retry(run_id: int) -> None:
-    """Owe again whatever has failed or was canceled, with all its tries."""
+def retry(run_id: int) -> int:
+    """Owe again whatever has failed or was canceled, with all its tries; how many jobs."""
     with changing(run_id) as run:
-        run.cancel_wish = False
-        for job in run.jobs.filter(status__in=(JobStatus.FAILED, JobStatus.CANCELED)):
-            job.move(JobStatus.WAITING, errors=0, crashes=0, not_before=None, error_code="", error_details={})
+        return take_up(run)
+
+
+def take_up(run: Run) -> int:
+    run.cancel_wish = False
+    return owe_again(run.jobs.filter(status__in=NO_WAY_ON))
+
+
+def owe_again(jobs: Iterable[Job]) -> int:
+    """Let these wait once more, with all their tries; a worker that holds one loses it. How many."""
+    return sum(job.move(JobStatus.WAITING, **FRESH) for job in jobs)
+
+
+def reprocess(run_id: int, again: Collection[str] = (), *, others: bool = True) -> int:
+    """Owe what today's pipeline wants and is not there; how many jobs that takes.
+
+    `again` names presets to be made whatever is there; without `others` it is about these alone. What
+    is there stays to be seen until its successor is, and goes when the run is ready without it.
+    """
+    with changing(run_id) as run:
+        return renew_files(run, again, others=others)
+
+
+def make_again(run_id: int) -> int:
+    """Owe everything once more: every file, and what has failed or was canceled; how many jobs."""
+    with changing(run_id) as run:
+        return take_up(run) + renew_files(run, owed.names_of(owed.wanted(run)), others=True)
+
+
+def renew_files(run: Run, again: Collection[str], *, others: bool) -> int:
+    run.jobs.exclude(step__in=[step.name for step in pipelines.PIPELINES[run.kind]]).delete()  # steps of the past
+    outdated = owed.outdate(run, again)
+    missing = owed.missing(run)
+    stale = owed.steps_owing(missing, owed.names_of(missing) if others else again)
+    # Who is at work was told what was missing before: he begins again only where that has just changed.
+    done = run.jobs.filter(status=JobStatus.SUCCEEDED, step__in=stale)
+    at_work = run.jobs.filter(status=JobStatus.RUNNING, step__in=outdated)
+    return owe_again(done | at_work) + owe_steps(run)
 
 
 def run(job_id: int, worker: str) -> None:
@@ -145,14 +197,16 @@ def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
 def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
     original = job.run.original
     step = pipelines.step_named(job.run.kind, job.step)
-    facts = Facts(**original.facts) if original.facts else None
+    presets = owed.missing(job.run)[job.step]
+    if owed.wanted(job.run)[job.step] and not presets:
+        return Product()  # all its files are there
     with storage.fetched(original.key, folder) as source:
         return step.make(
             Order(
                 source=source,
                 folder=folder,
-                facts=facts,
-                presets=step.presets(facts) if facts else (),
+                facts=owed.facts_of(original),
+                presets=presets,
                 limits=settings.LIMITS,
                 report=heartbeat.report,
             )

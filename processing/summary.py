@@ -3,30 +3,36 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
-from processing import notices, pipelines
-from processing.models import OPEN, Job, JobStatus, Run, RunStatus
-
-NO_WAY_ON = (JobStatus.FAILED, JobStatus.CANCELED)
+from processing import notices, owed, pipelines
+from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run, RunStatus
 
 
-def write(run: Run) -> None:
-    """Bring the run's row in line with its jobs, and owe a notice when that ends it."""
+def write(run: Run) -> bool:
+    """Bring the run's row in line with its jobs, and owe a notice when that ends it.
+
+    Whether it is ready now, with all that today's pipeline owes it.
+    """
     jobs = list(run.jobs.order_by("pk"))
     status = status_of(run.kind, jobs)
+    is_complete = status == RunStatus.READY and owed.is_all_there(run)
     changes: dict[str, Any] = {
         "status": status,
         "progress": progress_of(run.kind, jobs),
         "cancel_wish": run.cancel_wish,
         **error_of(status, jobs),
     }
+    if status == RunStatus.READY:
+        changes["pipeline_version"] = pipelines.version(run.kind) if is_complete else ""
+        changes["ready_at"] = Coalesce("ready_at", Now())
     if status != run.status:
         changes["moved_at"] = Now()
         changes["finished_at"] = Now() if status in RunStatus.final() else None
     Run.objects.filter(pk=run.pk).update(**changes)
     if status != run.status and status in notices.WORTH_A_MAIL:
         notices.owe(run, status)
+    return is_complete
 
 
 def status_of(kind: str, jobs: Sequence[Job]) -> RunStatus:
@@ -42,14 +48,16 @@ def status_of(kind: str, jobs: Sequence[Job]) -> RunStatus:
 
 
 def progress_of(kind: str, jobs: Sequence[Job]) -> float:
-    """How far the run is, 0 to 1; a step of several parts counts by their mean."""
-    steps = {job.step for job in jobs}
-    return pipelines.progress(kind, {step: mean_progress(jobs, step) for step in steps})
+    """How far the run is, 0 to 1; a step of several parts counts by their mean.
+
+    A step the run has no job of is younger than the run, and not owed to it yet: it counts as done.
+    """
+    return pipelines.progress(kind, {step.name: mean_progress(jobs, step.name) for step in pipelines.PIPELINES[kind]})
 
 
 def mean_progress(jobs: Sequence[Job], step: str) -> float:
     parts = [fraction(job) for job in jobs if job.step == step]
-    return sum(parts) / len(parts)
+    return sum(parts) / len(parts) if parts else 1
 
 
 def fraction(job: Job) -> float:

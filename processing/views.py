@@ -28,6 +28,7 @@ BULK = 1000  # runs that one click mends: a few seconds of small transactions
 MENDS = {
     "retry": (runner.retry, (RunStatus.FAILED, RunStatus.CANCELED)),
     "cancel": (runner.cancel, (RunStatus.RECEIVED, RunStatus.PROCESSING)),
+    "reprocess": (runner.make_again, (RunStatus.READY,)),
 }
 
 
@@ -58,7 +59,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 @needs("mend_runs")
 def mend_selected(request: HttpRequest, filters: Filters) -> HttpResponse:
-    """Retry or cancel the ticked runs, or all that match."""
+    """Retry, cancel or re-render the ticked runs, or all that match."""
     action = request.POST.get("action")
     if action in MENDS:
         done = mend(action, selected(request, filters))

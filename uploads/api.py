@@ -102,6 +102,13 @@ def cancel(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     return Status(202, shown(request, original_id))
 
 
+@api.post("/originals/{original_id}/reprocess", response={202: OriginalOut, **UNKNOWN}, summary="Make it again")
+def reprocess(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
+    """Make every file of it again from the original; what is there stays until its successor is."""
+    runner.make_again(mendable(request, original_id).run.pk)
+    return Status(202, shown(request, original_id))
+
+
 @api.get("/originals/{original_id}/download", response={302: None, **UNKNOWN}, summary="The original's bytes")
 def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
     """Leads to a signed address that serves the file as an attachment under its own name."""

@@ -23,6 +23,7 @@ class Original(models.Model):
     key = models.CharField(max_length=200, unique=True)
     facts = models.JSONField(null=True)
     placeholder = models.CharField(max_length=60, blank=True)
+    colour = models.CharField(max_length=7, blank=True)  # the dominant one, `#rrggbb`
     # Not the database's Now(): SQLite's has three digits, and then equals no cursor.
     created_at = models.DateTimeField(default=now)
 

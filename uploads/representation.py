@@ -1,6 +1,7 @@
 """An original as JSON: the same for the API, the event stream and the pages."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -73,6 +74,8 @@ class OriginalOut(Schema):
     error: ErrorOut | None
     facts: FactsOut | None
     placeholder: str
+    colour: str
+    srcset: str = Field(description="for an <img>: its WebP sizes, or a video's poster", examples=["https://… 160w"])
     jobs: list[JobOut]
     renditions: list[RenditionOut]
 
@@ -100,6 +103,8 @@ def represent(original: Original, absolute: Callable[[str], str] = str) -> Origi
         error=error_out(run),
         facts=FactsOut(**original.facts) if original.facts else None,
         placeholder=original.placeholder,
+        colour=original.colour,
+        srcset=srcset(stills(original), absolute),
         jobs=[job_out(job) for job in jobs],
         renditions=[rendition_out(item, absolute) for item in original.renditions.all()],
     )
@@ -119,3 +124,14 @@ def error_out(row: Run | Job) -> ErrorOut | None:
 def rendition_out(rendition: Rendition, absolute: Callable[[str], str]) -> RenditionOut:
     plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name != "url"}
     return RenditionOut(**plain, url=absolute(storage.url(rendition.key)))
+
+
+def stills(original: Original) -> list[Rendition]:
+    """The pictures a browser may choose among, smallest first: WebP sizes, or a video's poster."""
+    found = [item for item in original.renditions.all() if re.fullmatch(r"webp-\d+|poster", item.preset)]
+    return sorted(found, key=lambda item: item.width)
+
+
+def srcset(renditions: Iterable[Rendition], absolute: Callable[[str], str] = str) -> str:
+    """These pictures, as the `srcset` of an <img>."""
+    return ", ".join(f"{absolute(storage.url(item.key))} {item.width}w" for item in renditions)

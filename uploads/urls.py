@@ -13,5 +13,6 @@ urlpatterns = [
     path("originals/<uuid:original_id>/side", views.side, name="side"),
     path("originals/<uuid:original_id>/retry", views.retry, name="retry"),
     path("originals/<uuid:original_id>/cancel", views.cancel, name="cancel"),
+    path("originals/<uuid:original_id>/reprocess", views.reprocess, name="reprocess"),
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
 ]

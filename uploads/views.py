@@ -24,6 +24,8 @@ from uploads.api import mendable, visible
 from uploads.models import Original
 from uploads.representation import originals
 
+# Run.is_shown, for the database: what is made again stays where it is.
+SHOWN = Q(run__status__in=RunStatus.final()) | Q(run__ready_at__isnull=False)
 IN_PROGRESS = 200  # rows shown at once; the rest follow as these finish
 
 
@@ -59,7 +61,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
     query, cursor = request.GET.get("q", ""), request.GET.get("cursor", "")
     mine = listing.filtered(originals().filter(owner=request.user.pk), "", "", query, "")
     try:
-        page = listing.page(mine.filter(run__status__in=RunStatus.final()), cursor)
+        page = listing.page(mine.filter(SHOWN), cursor)
     except listing.BadCursor:
         return redirect("uploads:home")
     context = {
@@ -75,8 +77,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 
 def in_progress(rows: QuerySet[Original]) -> list[Original]:
-    unfinished = rows.exclude(run__status__in=RunStatus.final())
-    return list(unfinished.order_by("-created_at", "-id")[:IN_PROGRESS])
+    return list(rows.exclude(SHOWN).order_by("-created_at", "-id")[:IN_PROGRESS])
 
 
 def by_day(items: Any) -> list[tuple[Any, list[Original]]]:
@@ -131,6 +132,13 @@ def retry(request: HttpRequest, original_id: UUID) -> HttpResponse:
 @login_required
 def cancel(request: HttpRequest, original_id: UUID) -> HttpResponse:
     runner.cancel(mendable(request, original_id).run.pk)
+    return redirect("uploads:detail", original_id)
+
+
+@require_POST
+@login_required
+def reprocess(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    runner.make_again(mendable(request, original_id).run.pk)
     return redirect("uploads:detail", original_id)
 
 

@@ -67,8 +67,12 @@ def test_progress_of__counts_what_is_done_and_what_runs(letters, progress):
 
 def test_progress_of__parts_of_a_step_count_by_their_mean():
     parts = [Job(step="ladder", part=part, status=JobStatus.SUCCEEDED if part else JobStatus.QUEUED) for part in (0, 1)]
-    inspect = Job(step="inspect", status=JobStatus.SUCCEEDED)
-    assert summary.progress_of("video", [inspect, *parts]) == pytest.approx((1 + 97 / 2) / 100)
+    inspect, poster = (Job(step="inspect", status=JobStatus.SUCCEEDED), Job(step="poster", status=JobStatus.QUEUED))
+    assert summary.progress_of("video", [inspect, poster, *parts]) == pytest.approx((1 + 97 / 2) / 100)
+
+
+def test_progress_of__step_that_is_younger_than_the_run_counts_as_done():
+    assert summary.progress_of("video", jobs("video", "sss")[:2]) == 1
 
 
 def test_error_of__is_the_first_failure():

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 LIST = "/api/originals"
 FIELDS = {
     *("id", "name", "kind", "status", "bytes", "sha256", "owner", "created_at", "ready_at", "progress"),
-    *("queue_position", "eta_seconds", "error", "facts", "placeholder", "jobs", "renditions"),
+    *("queue_position", "eta_seconds", "error", "facts", "placeholder", "colour", "srcset", "jobs", "renditions"),
 }
 
 
@@ -124,7 +124,7 @@ CALLS = [
     ("post", ""),
     ("get", ""),
     *[(method, f"/{uuid.uuid4()}") for method in ("get", "delete")],
-    *[("post", f"/{uuid.uuid4()}/{verb}") for verb in ("retry", "cancel")],
+    *[("post", f"/{uuid.uuid4()}/{verb}") for verb in ("retry", "cancel", "reprocess")],
     ("get", f"/{uuid.uuid4()}/download"),
 ]
 
@@ -177,7 +177,7 @@ def test_program__needs_no_csrf_token(alice):
     assert program.post(LIST, photo_file()).status_code == 201
 
 
-@pytest.mark.parametrize("call", ["get ", "delete ", "post retry", "post cancel", "get download"])
+@pytest.mark.parametrize("call", ["get ", "delete ", "post retry", "post cancel", "post reprocess", "get download"])
 def test_bob__finds_nothing_of_alices(upload, bob, signed_in, call):
     method, verb = call.split(" ")
     original = upload()
@@ -189,7 +189,14 @@ def test_bob__finds_nothing_of_alices(upload, bob, signed_in, call):
 
 @pytest.mark.parametrize(
     ("call", "status"),
-    [("get ", 200), ("post cancel", 202), ("post retry", 202), ("get download", 302), ("delete ", 204)],
+    [
+        ("get ", 200),
+        ("post cancel", 202),
+        ("post retry", 202),
+        ("post reprocess", 202),
+        ("get download", 302),
+        ("delete ", 204),
+    ],
 )
 def test_charlie__sees_and_mends_alices(upload, charlie, signed_in, call, status):
     method, verb = call.split(" ")
@@ -345,6 +352,39 @@ def test_error__is_shown_with_its_sentence(upload, program):
     assert "(torn)" in error["message"]
 
 
+def a_rendition(original: Any, preset: str, width: int) -> None:
+    original.renditions.create(
+        preset=preset, version=1, key=f"renditions/{preset}.x", content_type="", width=width, height=1, bytes=1
+    )
+
+
+def test_reprocess__owes_every_file_again_and_shows_the_old_ones_meanwhile(upload, program):
+    original = upload()
+    Original.objects.update(facts={"kind": "image", "format": "JPEG", "width": 100, "height": 80})
+    for preset in ("webp-160", "jpeg-1280"):
+        a_rendition(original, preset, 100)
+    Job.objects.update(status=JobStatus.SUCCEEDED, attempt=1)
+    Run.objects.update(status=RunStatus.READY)
+    answer = program.post(at(original, "reprocess"))
+    assert answer.status_code == 202
+    assert answer.json()["status"] == "processing"
+    assert [job["status"] for job in answer.json()["jobs"]] == ["succeeded", "queued"]
+    assert [item["preset"] for item in answer.json()["renditions"]] == ["webp-160", "jpeg-1280"]
+
+
+def test_srcset__has_the_webp_sizes_smallest_first_with_whole_addresses(upload, program):
+    original = upload()
+    for preset, width in (("webp-640", 640), ("webp-160", 160), ("jpeg-1280", 1280), ("square-320", 320)):
+        a_rendition(original, preset, width)
+    small, large = program.get(at(original)).json()["srcset"].split(", ")
+    assert small.startswith("http://testserver/media/renditions/webp-160.x?")
+    assert (small.split(" ")[1:], large.split(" ")[1:]) == (["160w"], ["640w"])
+
+
+def test_srcset__is_empty_as_long_as_there_is_no_picture(upload, program):
+    assert program.get(at(upload())).json()["srcset"] == ""
+
+
 def test_delete__takes_rows_and_file(upload, program, django_capture_on_commit_callbacks):
     original = upload()
     with django_capture_on_commit_callbacks(execute=True):
@@ -380,6 +420,7 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "delete /api/originals/{original_id}",
         "post /api/originals/{original_id}/retry",
         "post /api/originals/{original_id}/cancel",
+        "post /api/originals/{original_id}/reprocess",
         "get /api/originals/{original_id}/download",
         "get /api/events",
         "get /api/queues",

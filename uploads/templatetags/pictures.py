@@ -1,7 +1,5 @@
 """How originals look on pages: which files to show, at which size, and what stands in until they load."""
 
-import re
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from django import template
@@ -9,8 +7,11 @@ from django import template
 from processing import storage
 from processing.models import Rendition
 from uploads.models import Original
+from uploads.representation import srcset, stills
 
 register = template.Library()
+register.filter("stills", stills)
+register.filter("srcset", srcset)
 
 NARROWEST, WIDEST = 0.6, 2.6  # of a card's width to its height; beyond that the picture is cropped
 FIRST_RUNG = 720  # lines of the video that plays when nobody chose: sharp on most screens, soon there
@@ -23,18 +24,6 @@ def ratio(original: Original) -> str:
     facts = original.facts
     found = facts["width"] / facts["height"] if facts else 4 / 3
     return f"{min(max(found, NARROWEST), WIDEST):.4f}"
-
-
-@register.filter
-def stills(original: Original) -> list[Rendition]:
-    """The pictures a browser may choose among, smallest first: WebP sizes, or a video's poster."""
-    found = [item for item in original.renditions.all() if re.fullmatch(r"webp-\d+|poster", item.preset)]
-    return sorted(found, key=lambda item: item.width)
-
-
-@register.filter
-def srcset(renditions: Iterable[Rendition]) -> str:
-    return ", ".join(f"{storage.url(item.key)} {item.width}w" for item in renditions)
 
 
 @register.filter

@@ -1,0 +1,61 @@
+"""Wanted minus done: the files an original's pipeline owes it, against the renditions there are."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from processing import pipelines
+from processing.facts import Facts
+from processing.models import Run
+from processing.presets import Preset
+
+OUTDATED = 0  # the version of a rendition somebody wants made again: older than any preset's
+
+
+def facts_of(original: Any) -> Facts | None:
+    return Facts(**original.facts) if original.facts else None
+
+
+def wanted(run: Run) -> dict[str, tuple[Preset, ...]]:
+    """What each step owes to this original; nothing, as long as nobody has measured it."""
+    facts = facts_of(run.original)
+    return {step.name: step.presets(facts) if facts else () for step in pipelines.PIPELINES[run.kind]}
+
+
+def missing(run: Run) -> dict[str, tuple[Preset, ...]]:
+    """What of this is not there in today's version, for each step."""
+    done = set(run.original.renditions.values_list("preset", "version"))
+    return {
+        step: tuple(preset for preset in presets if (preset.name, preset.version) not in done)
+        for step, presets in wanted(run).items()
+    }
+
+
+def outdate(run: Run, names: Collection[str]) -> set[str]:
+    """Call the renditions of these presets too old, and leave them to be seen; the steps that owe them again."""
+    fresh = run.original.renditions.filter(preset__in=names, version__gt=OUTDATED)
+    outdated = set(fresh.values_list("preset", flat=True))
+    fresh.update(version=OUTDATED)
+    return steps_owing(wanted(run), outdated)
+
+
+def steps_owing(presets: Mapping[str, Collection[Preset]], names: Collection[str]) -> set[str]:
+    """The steps that have one of these names among their presets."""
+    return {step for step, owed in presets.items() if {preset.name for preset in owed} & set(names)}
+
+
+def is_all_there(run: Run) -> bool:
+    """Whether there is nothing that today's pipeline would still do: no step, no file."""
+    steps = {step.name for step in pipelines.PIPELINES[run.kind]}
+    return steps <= set(run.jobs.values_list("step", flat=True)) and not any(missing(run).values())
+
+
+def unwanted(run: Run) -> Any:
+    """The renditions whose preset no step of today owes to this original."""
+    renditions = run.original.renditions.all()
+    if not run.original.facts:
+        return renditions.none()
+    return renditions.exclude(preset__in=names_of(wanted(run)))
+
+
+def names_of(presets: Mapping[str, Collection[Preset]]) -> set[str]:
+    return {preset.name for owed in presets.values() for preset in owed}
