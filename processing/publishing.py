@@ -64,7 +64,7 @@ def dropping_on_loss(published: Sequence[Published]) -> Iterator[None]:
 
 def record(job: Job, product: Product, published: Sequence[Published]) -> None:
     """Write down what the product says of its original, and a row for each of its files."""
-    original = job.run.original
+    original = job.run.original  # read anew since the move, under the run's lock: nobody's word is lost
     if product.facts:
         original.facts = asdict(product.facts)
     if product.placeholder:

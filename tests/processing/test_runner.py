@@ -316,6 +316,22 @@ def test_delete_while_running__leaves_no_file_behind(upload, monkeypatch):
     assert not list(storage.keys("originals"))
 
 
+def test_record__a_step_leaves_alone_what_another_said_of_the_original_meanwhile(upload, monkeypatch):
+    original = upload()
+
+    def overtaken(job: Job, product: Product) -> Any:
+        if job.step == "thumbnails":
+            type(original).objects.update(facts={**job.run.original.facts, "frames": 7})
+        return upload_files(job, product)
+
+    upload_files = runner.publishing.upload
+    monkeypatch.setattr(runner.publishing, "upload", overtaken)
+    work()
+    original.refresh_from_db()
+    assert original.facts["frames"] == 7
+    assert original.placeholder
+
+
 def test_notice__one_mail_for_all_that_ended_within_the_minute(upload):
     originals = [upload(name=f"{number}.jpg") for number in range(3)]
     work()
