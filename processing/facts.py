@@ -1,6 +1,6 @@
 """What engines measure and what they hand back: plain values, no behaviour."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,35 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A stretch of a video between keyframes, encoded on its own: `start` <= t < `end`, seconds of the source's clock.
+
+    `frames` are the pictures in it. `ranges` are the (start, end) bytes of the source that it takes to
+    decode them; empty where nobody can say, and then it takes the whole.
+    """
+
+    number: int
+    start: float
+    end: float
+    frames: int
+    ranges: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file that one step makes for another, named as that one asks for it. Nobody is shown it."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
 class Made:
-    """One finished file in the step's folder."""
+    """One finished file in the step's folder.
+
+    A preset of several files has one that it is known by, whose `name` is empty; the others are
+    its companions, named as that file refers to them.
+    """
 
     preset: str
     version: int
@@ -59,18 +86,22 @@ class Made:
     width: int
     height: int
     duration: float | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Product:
     """What a step gives back; each where it has it.
 
-    `placeholder` is a blurhash, `colour` the dominant one as `#a1b2c3`.
+    `placeholder` is a blurhash, `colour` the dominant one as `#a1b2c3`. `parts` say how a video is cut,
+    `pieces` are files for the steps that need this one, `files` are for people.
     """
 
     facts: Facts | None = None
     placeholder: str = ""
     colour: str = ""
+    parts: tuple[Part, ...] = ()
+    pieces: tuple[Piece, ...] = ()
     files: tuple[Made, ...] = ()
 
 
@@ -82,6 +113,9 @@ def _say_nothing(fraction: float) -> None:
 class Order:
     """What a step is told: the source and the folder to write to, what is known, what is wanted.
 
+    `part` is the stretch to work on, for a step that works on parts. `pieces` are what the steps it
+    needs have left for it: the files of each name, in the order of their parts.
+
     `report(fraction)` is called often (twice a second at least while a child runs). It may raise:
     then the job is no longer ours, and the engine must stop its child and let the exception pass.
     """
@@ -90,5 +124,7 @@ class Order:
     folder: Path
     facts: Facts | None = None
     presets: tuple[Any, ...] = ()
+    part: Part | None = None
+    pieces: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     report: Callable[[float], None] = _say_nothing
