@@ -21,7 +21,7 @@ from processing import doorbells, events, owed, pipelines, publishing, storage, 
 from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
-from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run
+from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Rendition, Run
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +133,14 @@ def make_again(run_id: int) -> int:
     """Owe everything once more: every file, and what has failed or was canceled; how many jobs."""
     with changing(run_id) as run:
         return take_up(run) + renew_files(run, owed.names_of(owed.wanted(run)), others=True)
+
+
+def replace_file(rendition: Rendition) -> int:
+    """Take a damaged file out of sight and owe its preset again; how many jobs that takes."""
+    run_id = Run.objects.get(original=rendition.original_id).pk
+    with changing(run_id) as run:
+        publishing.withdraw(Rendition.objects.filter(pk=rendition.pk, key=rendition.key))
+        return renew_files(run, (rendition.preset,), others=False)
 
 
 def renew_files(run: Run, again: Collection[str], *, others: bool) -> int:

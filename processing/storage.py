@@ -6,6 +6,7 @@ when it is whole.
 
 import errno
 import fcntl
+import hashlib
 import mimetypes
 import os
 import shutil
@@ -26,6 +27,7 @@ from processing import links
 
 ORIGINALS = "originals"
 RENDITIONS = "renditions"
+CHUNK = 1 << 20
 BODY_MAY_TAKE = 24 * 3600  # seconds from its last byte until the file is kept; minutes, for 20 GiB
 
 
@@ -106,6 +108,31 @@ def keys(prefix: str) -> Iterator[tuple[str, datetime]]:
     else:
         for item in bucket().objects.filter(Prefix=f"{prefix}/"):
             yield item.key, item.last_modified
+
+
+def size(key: str) -> int | None:
+    """How many bytes lie under `key`; None where there is no file."""
+    try:
+        return int(default_storage.size(key))
+    except FileNotFoundError:
+        return None
+
+
+def sha256(key: str) -> str:
+    """The digest of the file under `key`, read in pieces: a video may be larger than memory."""
+    digest = hashlib.sha256()
+    for chunk in chunks(key):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def chunks(key: str) -> Iterator[bytes]:
+    if is_local():
+        with Path(default_storage.path(key)).open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    else:
+        yield from bucket().Object(key).get()["Body"].iter_chunks(CHUNK)
 
 
 def url(key: str, download_as: str = "") -> str:

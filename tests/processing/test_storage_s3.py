@@ -115,6 +115,14 @@ def test_keys__below_the_prefix_with_the_time_of_writing(store):
     assert all(abs(written - now()) < timedelta(minutes=1) for written in found.values())
 
 
+def test_size_and_sha256__of_what_lies_there(store):
+    data = secrets.token_bytes(3 << 20)
+    store.put(KEY, data)
+    assert storage.size(KEY) == len(data)
+    assert storage.sha256(KEY) == hashlib.sha256(data).hexdigest()
+    assert storage.size("renditions/0b5e/missing") is None
+
+
 def test_url__serves_any_part_for_an_hour_and_no_longer(store):
     store.put(KEY, b"0123456789")
     address = storage.url(KEY)
