@@ -140,6 +140,7 @@ class Job(ErrorRecorded):
     lease_until = models.DateTimeField(null=True)
     errors = models.PositiveSmallIntegerField(default=0)  # times it raised something of ours
     crashes = models.PositiveSmallIntegerField(default=0)  # times its worker vanished
+    outages = models.PositiveSmallIntegerField(default=0)  # times a store or a disk did not serve it
     not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
     queued_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)  # when its message was last sent

@@ -22,17 +22,23 @@ from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
 from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Rendition, Run
+from processing.outages import is_outage
 
 log = logging.getLogger(__name__)
 
 ERRORS_ALLOWED = 5  # tries when the fault is ours: the backoff below makes that half a minute
 CRASHES_ALLOWED = 3  # a job that took its worker down this often is the cause of it
 BACKOFF = timedelta(seconds=2)  # before the second try; doubled for each later one
+# A store or a disk out of service is no job's error. After a day of it, which is 2880 tries, it is counted
+# as one all the same: perhaps it is this job that fills the disk.
+OUTAGES_ALLOWED = 2880
+OUTAGE_PAUSE = timedelta(seconds=30)
 UNANSWERED = timedelta(seconds=10)  # from a message's leaving the list to the claim takes milliseconds
 # A job that has not been tried, except that its attempts go on growing: they are the fence.
 FRESH: dict[str, Any] = {
     "errors": 0,
     "crashes": 0,
+    "outages": 0,
     "not_before": None,
     "progress": 0,
     "error_code": "",
@@ -229,14 +235,26 @@ def settle(job: Job, to: JobStatus, **changes: Any) -> None:
 
 def after_error(job: Job, error: Exception) -> dict[str, Any]:
     """What becomes of a job that raised something of ours: a later try, or the end of them."""
+    said = {"error_code": "internal", "error_details": {"reason": f"{type(error).__name__}: {error}"[:300]}}
+    if is_outage(error) and job.outages < OUTAGES_ALLOWED:
+        return {
+            "to": JobStatus.WAITING,
+            "outages": job.outages + 1,
+            "not_before": Now() + jittered(OUTAGE_PAUSE),
+            **said,
+        }
     errors = job.errors + 1
     return {
         "to": JobStatus.WAITING if errors < ERRORS_ALLOWED else JobStatus.FAILED,
         "errors": errors,
-        "not_before": Now() + BACKOFF * 2 ** (errors - 1) * random.uniform(0.8, 1.2),  # noqa: S311
-        "error_code": "internal",
-        "error_details": {"reason": f"{type(error).__name__}: {error}"[:300]},
+        "not_before": Now() + jittered(BACKOFF * 2 ** (errors - 1)),
+        **said,
     }
+
+
+def jittered(pause: timedelta) -> timedelta:
+    """About as long: what failed together shall not come back together."""
+    return pause * random.uniform(0.8, 1.2)  # noqa: S311
 
 
 def sweep() -> dict[str, int]:
