@@ -61,6 +61,12 @@ SIGNATURES = (
 )
 
 
+def is_drawing(head: bytes) -> bool:
+    """Whether these are the first bytes of an SVG, which is text, and may begin with a comment or two."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return text.startswith((b"<svg", b"<?xml", b"<!--", b"<!DOCTYPE svg")) and b"<svg" in text
+
+
 def kind_of(head: bytes) -> str | None:
     """`image` or `video`, or None where the first HEAD bytes are of nothing we take."""
     return next((signature.kind for signature in SIGNATURES if signature.fits(head)), None)
