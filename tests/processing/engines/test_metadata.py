@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 
 import pytest
 from pictures import P3, exif, inspect, quarters, render
@@ -71,8 +72,11 @@ def sources():
 
 @pytest.mark.parametrize("image_format", sources())
 def test_render__no_preset_leaves_anything_but_pixels(save, monkeypatch, image_format):
-    monkeypatch.setattr(presets, "ON", (*presets.WEBP, *presets.AVIF, presets.MAIL_JPEG, SQUARE, presets.ANIMATED))
     options = sources()[image_format]
+    loop = replace(presets.LOOP, above=0)
+    monkeypatch.setattr(
+        presets, "ON", (*presets.WEBP, *presets.AVIF, presets.MAIL_JPEG, SQUARE, presets.ANIMATED, loop)
+    )
     if image_format in ("GIF", "PNG", "WEBP", "AVIF"):
         options |= {"save_all": True, "append_images": [Image.new("RGB", (400, 300))]}
     source = save(raw() if image_format == "RAW" else quarters(400, 300), image_format, **options)
