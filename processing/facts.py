@@ -11,8 +11,8 @@ class Facts:
     """What an engine measured of an original.
 
     `width` and `height` are as people see it: upright, in square pixels. `orientation` is the EXIF
-    value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. Seconds and
-    frames a second are floats.
+    value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. `plays` is how
+    often an animation is played, 0 for ever. Seconds and frames a second are floats.
     """
 
     kind: str
@@ -21,6 +21,7 @@ class Facts:
     height: int
     orientation: int = 1
     frames: int = 1
+    plays: int = 0
     duration: float | None = None
     frame_rate: float | None = None
     rotation: int = 0

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.db.models.functions import Now
 
-from processing.errors import SENTENCES
+from processing.errors import sentence_for
 
 LEASE = timedelta(seconds=30)  # three missed heartbeats of 10 s, or a stop-the-world of half a minute
 
@@ -57,7 +57,7 @@ class ErrorRecorded(models.Model):
     @property
     def error_message(self) -> str:
         """The sentence an editor reads, in English; empty where nothing failed."""
-        return SENTENCES[self.error_code] % self.error_details if self.error_code else ""
+        return str(sentence_for(self.error_code, self.error_details) % self.error_details) if self.error_code else ""
 
 
 class Run(ErrorRecorded):

@@ -73,9 +73,9 @@ def progress(kind: str, fractions: Mapping[str, float]) -> float:
     return sum(step.weight * fractions.get(step.name, 0) for step in steps) / total
 
 
-# One original of each sort that presets tell apart: every power of two, still and moving.
+# One original of each sort that presets tell apart: every power of two, still, moving, and moving for long.
 SAMPLE_SIDES = tuple(1 << power for power in range(15))
-SAMPLE_FRAMES = (1, 2)
+SAMPLE_FRAMES = (1, 2, 500)
 VERSION_LETTERS = 12
 
 

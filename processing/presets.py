@@ -54,6 +54,27 @@ class AnimatedPreset:
 
 
 @dataclass(frozen=True)
+class LoopPreset:
+    """A silent MP4 of an animation that has at least `above` pixels, over all its frames as they are shown.
+
+    An MP4 cannot say how often it is played: only what plays for ever gets one, as browsers loop it.
+    """
+
+    name: str
+    box: int
+    crf: int
+    above: int
+    speed: str = "veryfast"
+    version: int = 1
+    content_type = "video/mp4"
+    extension = "mp4"
+
+    def suits(self, facts: Facts) -> bool:
+        width, height = within_box(facts.width, facts.height, self.box)
+        return facts.frames > 1 and not facts.plays and facts.frames * width * height >= self.above
+
+
+@dataclass(frozen=True)
 class Rung:
     """An MP4 of H.264 and AAC whose short side is `short_side` pixels, never enlarged.
 
@@ -69,7 +90,8 @@ class Rung:
     extension = "mp4"
 
 
-Preset = ImagePreset | AnimatedPreset | Rung
+ImageFile = ImagePreset | AnimatedPreset | LoopPreset
+Preset = ImageFile | Rung
 
 
 def family(name: str, image_format: str, quality: int) -> tuple[ImagePreset, ...]:
@@ -87,10 +109,12 @@ AVIF = family("avif", "AVIF", 60)
 MAIL_JPEG = ImagePreset("jpeg-1280", 1280, "JPEG", 80)
 SQUARE = ImagePreset("square-320", 320, "WEBP", 80, square=True)
 ANIMATED = AnimatedPreset("animated-640", 640, 75)
+# Beside it: 20 MP are 65 frames of 640 x 480.
+LOOP = LoopPreset("loop-640", 640, crf=23, above=20_000_000)
 
 # What images get, where it suits them. AVIF and SQUARE are off. To switch some on, name them here, as
-# in `(*WEBP, *AVIF[1:3], SQUARE, MAIL_JPEG, ANIMATED)`; `reprocess --stale` then makes what is missing.
-ON: tuple[ImagePreset | AnimatedPreset, ...] = (*WEBP, MAIL_JPEG, ANIMATED)
+# in `(*WEBP, *AVIF[1:3], SQUARE, MAIL_JPEG, ANIMATED, LOOP)`; `reprocess --stale` then makes what is missing.
+ON: tuple[ImageFile, ...] = (*WEBP, MAIL_JPEG, ANIMATED, LOOP)
 
 POSTER = ImagePreset("poster", 1280, "WEBP", 80)
 LADDER = (
@@ -101,7 +125,7 @@ LADDER = (
 )
 
 
-def image_files(facts: Facts) -> tuple[ImagePreset | AnimatedPreset, ...]:
+def image_files(facts: Facts) -> tuple[ImageFile, ...]:
     """Every file an image gets."""
     return tuple(preset for preset in ON if preset.suits(facts))
 

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import Sum
 
 from processing import runner, storage
-from processing.errors import Empty, QuotaExceeded, TooLarge, UnsupportedType
+from processing.errors import Drawing, Empty, QuotaExceeded, TooLarge, UnsupportedType
 from processing.models import Run
 from uploads.models import Original
-from uploads.sniffing import HEAD, kind_of
+from uploads.sniffing import HEAD, is_drawing, kind_of
 
 CHUNK = 1 << 20  # threaded writes of up to 1 MiB cost the least (Ingest, measured)
 
@@ -60,7 +60,7 @@ def kind_of_stream(source: BinaryIO) -> str:
         raise Empty
     kind = kind_of(head)
     if kind is None:
-        raise UnsupportedType
+        raise Drawing if is_drawing(head) else UnsupportedType
     return kind
 
 

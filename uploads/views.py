@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from processing import runner
-from processing.errors import SENTENCES, MediaError
+from processing.errors import CLOSER, SENTENCES, MediaError
 from processing.models import RunStatus
 from processing.templatetags.showing import sentence_of
 from uploads import keeping, listing
@@ -70,10 +70,16 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "q": query,
         "open": [] if cursor else in_progress(mine),
         "max_bytes": settings.MAX_UPLOAD_BYTES,
-        "sentences": {code: gettext(text) for code, text in SENTENCES.items()},
+        "sentences": sentences(),
     }
     template = "uploads/parts/days.html" if "HX-Request" in request.headers else "uploads/home.html"
     return render(request, template, context)
+
+
+def sentences() -> dict[str, str]:
+    """The sentence of each error code, and of "code format" where there is a closer one."""
+    closer = {" ".join(key): text for key, text in CLOSER.items()}
+    return {key: gettext(text) for key, text in {**SENTENCES, **closer}.items()}
 
 
 def in_progress(rows: QuerySet[Original]) -> list[Original]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from processing import queues, storage
-from processing.errors import SENTENCES
+from processing.errors import sentence_for
 from processing.models import Job, Run
 
 register = template.Library()
@@ -85,7 +85,7 @@ def sentence(row: Run | Job) -> str:
 
 
 def sentence_of(code: str, details: Mapping[str, Any]) -> str:
-    return gettext(SENTENCES[code]) % {name: shown(value) for name, value in details.items()}
+    return gettext(sentence_for(code, details)) % {name: shown(value) for name, value in details.items()}
 
 
 def shown(value: Any) -> Any:

@@ -610,7 +610,7 @@ class TestAlone:
 
 
 def test_decoder__forty_formats_are_not_all_allowed():
-    formats = {"JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "HEIF", "TIFF", "JPEG2000", "ICO", "JXL"}
+    formats = {"JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "HEIF", "RAW", "TIFF", "JPEG2000", "ICO", "JXL"}
     assert set(decoder.FORMATS) == formats
 
 
