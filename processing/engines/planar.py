@@ -7,7 +7,6 @@ swscale takes a seventh of the time that Pillow takes to resize.
 
 import functools
 import operator
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from processing.engines.colour import is_srgb
-from processing.engines.orientation import Size, turned
+from processing.engines.orientation import Size, turned, turned_size
 
 # Imported where it is called: PyAV is 16 MB and 35 ms of each process, and only a sandbox needs it,
 # which imports it before its first job.
@@ -29,7 +28,8 @@ MODE = "YCbCr"
 # 128, to 128.44: red and blue half a level up, green half a level down, on average over a photo.
 LUMA = [round(16 + sample * 219 / 255) for sample in range(256)]
 CHROMA = [round(128 + (sample - 128) * 224 / 255) for sample in range(256)]
-RANGES = (LUMA, CHROMA, CHROMA)
+
+STRIP_ROWS = 64  # even, because two rows share one of chroma; a copy of the whole would be 24 MB at 6 MP
 
 RGB_COMPONENTS = list(b"RGB")  # the ids by which a JPEG without further marks says that it is not YCbCr
 
@@ -80,19 +80,32 @@ def takes(image: ImageFile.ImageFile) -> bool:
 
 def taken(image: Image.Image, size: Size, turning: int) -> Planes:
     """The planes of a decoded image in MODE, turned upright; `size` is the upright original's."""
-    bands = (turned(band.point(samples), turning) for band, samples in zip(image.split(), RANGES, strict=True))
-    return Planes(frame_of(bands), size)
-
-
-def frame_of(bands: Iterable[Image.Image]) -> "av.VideoFrame":
-    """Three greyscale images as one frame, by the decoder that has nothing to decode."""
     import av
 
-    bands = list(bands)
-    decoder = av.VideoCodecContext.create("rawvideo", "r")
-    decoder.width, decoder.height = bands[0].size
-    decoder.pix_fmt, decoder.thread_count = "yuv444p", 1
-    return decoder.decode(av.Packet(b"".join(band.tobytes() for band in bands)))[0]
+    width, height = turned_size(image.size, turning)
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for top in range(0, height, STRIP_ROWS):
+        luma, *chroma = upright_rows(image, turning, top, min(top + STRIP_ROWS, height)).split()
+        fill(frame.planes[0], luma.point(LUMA), top)
+        for plane, band in zip(frame.planes[1:], chroma, strict=True):
+            fill(plane, band.reduce(2).point(CHROMA), top // 2)
+    return Planes(frame, size)
+
+
+def upright_rows(image: Image.Image, turning: int, top: int, bottom: int) -> Image.Image:
+    """Rows of the upright picture, of one that is not turned yet."""
+    length = image.width if turning >= 5 else image.height
+    if turning in (3, 4, 7, 8):  # its last row or column comes first
+        top, bottom = length - bottom, length - top
+    lying = (top, 0, bottom, image.height) if turning >= 5 else (0, top, image.width, bottom)
+    return turned(image.crop(lying), turning)
+
+
+def fill(plane: "av.video.plane.VideoPlane", band: Image.Image, top: int) -> None:
+    """Put the greyscale rows into the plane, from row `top` on."""
+    stride = plane.line_size
+    rows = band.crop((0, 0, stride, band.height)).tobytes()
+    memoryview(plane)[top * stride : top * stride + len(rows)] = rows
 
 
 def flags(*names: str) -> int:

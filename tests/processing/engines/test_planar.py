@@ -88,7 +88,7 @@ class TestAlike:
         source = save(scene(), "JPEG", quality=90, subsampling=SAMPLINGS[sampling], progressive=progressive)
         assert_alike(*lanes(source, *PRESETS), scene())
 
-    @pytest.mark.parametrize("size", [(1400, 1050), (213, 320), (160, 120)])
+    @pytest.mark.parametrize("size", [(1400, 1050), (320, 213), (160, 120)])
     def test_lanes__alike_in_every_size(self, save, lanes, size):
         source = save(scene(*size), "JPEG", quality=95)
         assert_alike(
