@@ -115,7 +115,8 @@ class Order:
     """What a step is told: the source and the folder to write to, what is known, what is wanted.
 
     `part` is the stretch to work on, for a step that works on parts. `pieces` are what the steps it
-    needs have left for it: the files of each name, in the order of their parts.
+    needs have left for it: the files of each name, in the order of their parts. `hands` are the threads
+    that an engine may have at work at once, because nobody else needs their cores.
 
     `report(fraction)` is called often (twice a second at least while a child runs). It may raise:
     then the job is no longer ours, and the engine must stop its child and let the exception pass.
@@ -128,4 +129,5 @@ class Order:
     part: Part | None = None
     pieces: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    hands: int = 1
     report: Callable[[float], None] = _say_nothing

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from processing import doorbells, events, owed, pipelines, publishing, storage, summary
+from processing import doorbells, events, hands, owed, pipelines, publishing, storage, summary
 from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
@@ -222,6 +222,7 @@ def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
                 facts=owed.facts_of(original),
                 presets=presets,
                 limits=settings.LIMITS,
+                hands=hands.to_spare(),
                 report=heartbeat.report,
             )
         )
