@@ -23,11 +23,16 @@ PAGE = 1000  # messages read at once: about a megabyte
 
 
 def ring(run_id: int, jobs: Sequence[Job]) -> None:
-    """Send a chain of these jobs over their queues, ending in `advance`. Lost rings are the sweep's work."""
-    bells = [signature(TASKS[job.queue], (job.pk,), immutable=True) for job in jobs]
+    """Send each of these jobs to its queue, as a chain that ends in `advance`. Lost rings are the sweep's work.
+
+    One chain for each: the links of one chain are answered one after the other, and parts of a film
+    are for every worker that is free.
+    """
     last = signature("processing.tasks.advance", (run_id,), immutable=True)
     try:
-        chain(*bells, last).apply_async(retry=False, ignore_result=True)
+        for job in jobs:
+            bell = signature(TASKS[job.queue], (job.pk,), immutable=True)
+            chain(bell, last).apply_async(retry=False, ignore_result=True)
     except (OperationalError, RedisError) as error:
         log.warning("run %s: nobody could be told (%s); the sweep will try again", run_id, error)
 

@@ -32,9 +32,10 @@ class JobStatus(models.TextChoices):
     CANCELED = "canceled", "canceled"  # nobody wants it any longer
 
 
-# What has succeeded waits again when one of its renditions is missing or too old (`runner.reprocess`).
+# What has succeeded waits again when one of its renditions is missing or too old (`runner.reprocess`),
+# and what is in line when a step that it needs is owed again.
 COMES_FROM = {
-    JobStatus.WAITING: (JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED),
+    JobStatus.WAITING: (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED),
     JobStatus.QUEUED: (JobStatus.WAITING,),
     JobStatus.RUNNING: (JobStatus.QUEUED,),
     JobStatus.SUCCEEDED: (JobStatus.RUNNING,),
@@ -43,6 +44,15 @@ COMES_FROM = {
 }
 OPEN = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING)
 NO_WAY_ON = (JobStatus.FAILED, JobStatus.CANCELED)
+# A job that has not been tried, except that its attempts go on growing: they are the fence.
+FRESH: dict[str, Any] = {
+    "errors": 0,
+    "crashes": 0,
+    "not_before": None,
+    "progress": 0,
+    "error_code": "",
+    "error_details": {},
+}
 
 
 class ErrorRecorded(models.Model):
@@ -132,6 +142,8 @@ class Job(ErrorRecorded):
     run = models.ForeignKey(Run, models.CASCADE, related_name="jobs")
     step = models.CharField(max_length=20)
     part = models.PositiveIntegerField(default=0)
+    plan = models.JSONField(null=True)  # the Part it works on; None where the step has none, or nobody has cut yet
+    pieces = models.JSONField(null=True)  # what it has left for another step; None where nothing is kept any longer
     queue = models.CharField(max_length=20)
     status = models.CharField(max_length=10, choices=JobStatus, default=JobStatus.WAITING)
     attempt = models.PositiveIntegerField(default=0)
@@ -181,6 +193,10 @@ class Job(ErrorRecorded):
             error_details={},
         )
 
+    def owe_again(self, **changes: Any) -> bool:
+        """Let it wait once more, with all its tries; a worker that holds it loses it."""
+        return self.move(JobStatus.WAITING, **FRESH, **changes)
+
     def renew(self, progress: float) -> bool:
         """Keep the lease and say how far it is. False: the job is not ours any longer."""
         mine = Job.objects.filter(pk=self.pk, attempt=self.attempt, status=JobStatus.RUNNING)
@@ -195,10 +211,14 @@ class Job(ErrorRecorded):
 
 
 class Rendition(models.Model):
-    """A finished file made from an original. The row exists only if the file is complete."""
+    """A finished file made from an original. The row exists only if the file is complete.
+
+    A preset of several files is known by the one whose `name` is empty; the others are its companions.
+    """
 
     original = models.ForeignKey("uploads.Original", models.CASCADE, related_name="renditions")
     preset = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, blank=True, db_default="")
     version = models.PositiveSmallIntegerField()
     key = models.CharField(max_length=200)
     content_type = models.CharField(max_length=40)
@@ -211,12 +231,12 @@ class Rendition(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["original", "preset"], name="one_rendition_per_preset"),
+            models.UniqueConstraint(fields=["original", "preset", "name"], name="one_rendition_per_file"),
             models.UniqueConstraint(fields=["key"], name="one_rendition_per_key"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.preset} of {self.original_id}"
+        return f"{self.preset} {self.name}".strip() + f" of {self.original_id}"
 
 
 class Notice(models.Model):

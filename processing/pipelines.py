@@ -23,6 +23,13 @@ class Step:
 
     `needs` names the steps that must have succeeded before. `presets` says which files the step
     owes to an original with these facts. `weight` is its share of the run's progress.
+
+    A step `by_parts` is one job for each part that a video is cut into. `is_set` says that a step's
+    files belong together: where one of them is missing or old, all are made again.
+
+    A step that `works_for` another one works only while that one owes something, and is `told` of what
+    it is to be; where the other one needs it, it leaves pieces for it. `is_hasty` work lets people see
+    something sooner, and is left out where others wait in line.
     """
 
     name: str
@@ -31,6 +38,11 @@ class Step:
     needs: tuple[str, ...] = ()
     presets: Callable[[Facts], tuple[Preset, ...]] = nothing
     weight: float = 1
+    by_parts: bool = False
+    is_set: bool = False
+    works_for: str = ""
+    told: Callable[[Facts], tuple[Preset, ...]] = nothing
+    is_hasty: bool = False
 
 
 PIPELINES: Mapping[str, tuple[Step, ...]] = {
@@ -58,12 +70,29 @@ def ready(kind: str, undone: Collection[str]) -> list[str]:
 
 
 def out_of_reach(kind: str, failed: Collection[str]) -> set[str]:
-    """The failed steps, and those that can never begin because they need one of these."""
-    lost = set(failed)
+    """The steps that can never begin, because they need a failed one, or another that cannot begin."""
+    lost: set[str] = set()
     for step in PIPELINES[kind]:  # in order: what a step needs stands before it
-        if set(step.needs) & lost:
+        if set(step.needs) & (lost | set(failed)):
             lost.add(step.name)
     return lost
+
+
+def pointless(kind: str, failed: Collection[str]) -> set[str]:
+    """The steps that work for one that can never begin."""
+    lost = out_of_reach(kind, failed)
+    return {step.name for step in PIPELINES[kind] if step.works_for in lost}
+
+
+def feeders(kind: str, name: str) -> set[str]:
+    """The steps that leave pieces for the one of this name."""
+    needed = step_named(kind, name).needs
+    return {step.name for step in PIPELINES[kind] if step.works_for == name and step.name in needed}
+
+
+def leaves_pieces(kind: str, step: Step) -> bool:
+    """Whether another step waits for what this one makes."""
+    return bool(step.works_for) and step.name in feeders(kind, step.works_for)
 
 
 def progress(kind: str, fractions: Mapping[str, float]) -> float:

@@ -17,11 +17,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from processing import doorbells, events, owed, pipelines, publishing, storage, summary
+from processing import doorbells, events, owed, parts, pipelines, publishing, storage, summary
 from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
 from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run
+from processing.presets import Preset
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +30,6 @@ ERRORS_ALLOWED = 5  # tries when the fault is ours: the backoff below makes that
 CRASHES_ALLOWED = 3  # a job that took its worker down this often is the cause of it
 BACKOFF = timedelta(seconds=2)  # before the second try; doubled for each later one
 UNANSWERED = timedelta(seconds=10)  # from a message's leaving the list to the claim takes milliseconds
-# A job that has not been tried, except that its attempts go on growing: they are the fence.
-FRESH: dict[str, Any] = {
-    "errors": 0,
-    "crashes": 0,
-    "not_before": None,
-    "progress": 0,
-    "error_code": "",
-    "error_details": {},
-}
 
 
 def start(original: Any) -> Run:
@@ -74,6 +66,8 @@ def changing(run_id: int) -> Iterator[Run]:
         if run.cancel_wish:
             cancel_open(run)
         else:
+            parts.give_up(run)
+            parts.owe_pieces(run)
             queue_ready(run)
         if summary.write(run):
             publishing.withdraw(owed.unwanted(run))
@@ -83,7 +77,10 @@ def changing(run_id: int) -> Iterator[Run]:
 def queue_ready(run: Run) -> None:
     undone = {job.step for job in run.jobs.exclude(status=JobStatus.SUCCEEDED)}
     names = pipelines.ready(run.kind, undone)
-    ready = [job for job in run.jobs.startable().order_by("pk") if job.step in names]
+    for job in run.jobs.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING)).exclude(step__in=names):
+        job.move(JobStatus.WAITING)  # what it needs is owed again
+    ready = [job for job in run.jobs.startable().order_by("part", "pk") if job.step in names]
+    ready.sort(key=lambda job: names.index(job.step))
     ring(run, [job for job in ready if job.move(JobStatus.QUEUED, queued_at=Now(), rung_at=Now(), not_before=None)])
 
 
@@ -93,8 +90,10 @@ def ring(run: Run, jobs: list[Job]) -> None:
 
 
 def cancel_open(run: Run) -> None:
+    """Nothing is left of a canceled run but what has been published."""
     for job in run.jobs.filter(status__in=OPEN):
         job.move(JobStatus.CANCELED, finished_at=Now())
+    parts.drop(run.jobs.filter(pieces__isnull=False))
 
 
 def cancel(run_id: int) -> None:
@@ -116,7 +115,7 @@ def take_up(run: Run) -> int:
 
 def owe_again(jobs: Iterable[Job]) -> int:
     """Let these wait once more, with all their tries; a worker that holds one loses it. How many."""
-    return sum(job.move(JobStatus.WAITING, **FRESH) for job in jobs)
+    return sum(job.owe_again() for job in jobs)
 
 
 def reprocess(run_id: int, again: Collection[str] = (), *, others: bool = True) -> int:
@@ -136,7 +135,9 @@ def make_again(run_id: int) -> int:
 
 
 def renew_files(run: Run, again: Collection[str], *, others: bool) -> int:
-    run.jobs.exclude(step__in=[step.name for step in pipelines.PIPELINES[run.kind]]).delete()  # steps of the past
+    past = run.jobs.exclude(step__in=[step.name for step in pipelines.PIPELINES[run.kind]])
+    parts.drop(past)
+    past.delete()
     outdated = owed.outdate(run, again)
     missing = owed.missing(run)
     stale = owed.steps_owing(missing, owed.names_of(missing) if others else again)
@@ -171,6 +172,9 @@ def attempt(job: Job) -> None:
     except MediaError as error:
         log.info("%s: %s", job, error)
         settle(job, JobStatus.FAILED, error_code=error.code, error_details=error.details)
+    except storage.Gone as error:
+        log.warning("%s: a piece is gone: %s", job, error)
+        wait_for_piece(job, error.key)
     except Exception as error:
         log.exception("%s", job)
         settle(job, **after_error(job, error))
@@ -197,25 +201,48 @@ def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
 def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
     original = job.run.original
     step = pipelines.step_named(job.run.kind, job.step)
-    presets = owed.missing(job.run)[job.step]
-    if owed.wanted(job.run)[job.step] and not presets:
-        return Product()  # all its files are there
-    with storage.fetched(original.key, folder) as source:
-        return step.make(
-            Order(
-                source=source,
-                folder=folder,
-                facts=owed.facts_of(original),
-                presets=presets,
-                limits=settings.LIMITS,
-                report=heartbeat.report,
-            )
+    presets = owed.to_make(job.run, step)
+    if presets is None or (step.is_hasty and not is_worth_haste(job, presets)):
+        return Product()
+    part = parts.part_of(job)
+    ranges = part.ranges if part else ()
+    with (
+        storage.fetched(original.key, folder, ranges, heartbeat.check) as source,
+        storage.fetched_pieces(parts.keys_for(job.run, step), folder, heartbeat.check) as pieces,
+    ):
+        order = Order(
+            source=source,
+            folder=folder,
+            facts=owed.facts_of(original),
+            presets=presets,
+            part=part,
+            pieces=pieces,
+            limits=settings.LIMITS,
+            report=heartbeat.report,
         )
+        product = step.make(order)
+    parts.check(job.run, step, product)
+    return product
+
+
+def is_worth_haste(job: Job, presets: Collection[Preset]) -> bool:
+    """Whether nobody else waits in line, and there is nothing of these presets to be seen yet."""
+    shown = job.run.original.renditions.filter(preset__in=[preset.name for preset in presets])
+    others = Job.objects.filter(queue=job.queue, status=JobStatus.QUEUED).exclude(run=job.run_id)
+    return not (shown.exists() or others.exists())
 
 
 def settle(job: Job, to: JobStatus, **changes: Any) -> None:
     with changing(job.run_id):
         if not job.move(to, **changes, finished_at=Now()):
+            raise JobLost
+
+
+def wait_for_piece(job: Job, key: str) -> None:
+    """Let the job wait until the piece that is not there any longer has been made again."""
+    with changing(job.run_id) as run:
+        parts.drop(feeder for feeder in parts.feeding(run, job.step) if key in parts.keys_of(feeder))
+        if not job.move(JobStatus.WAITING):
             raise JobLost
 
 
@@ -284,21 +311,18 @@ def begin_due() -> int:
 
 
 def ring_again() -> int:
-    """Ring for queued jobs whose message was lost: none of their run's in a list, none at work."""
-    late = list(Job.objects.unanswered(UNANSWERED).order_by("pk"))
+    """Ring for queued jobs whose message is in no list: it was lost."""
+    late = dict(Job.objects.unanswered(UNANSWERED).values_list("pk", "run_id"))
     if not late:
         return 0
-    heard = doorbells.heard()
-    busy = set(Job.objects.filter(status=JobStatus.RUNNING).values_list("run_id", flat=True))
-    busy |= {job.run_id for job in late if job.pk in heard}
-    silent = {job.run_id for job in late} - busy
-    for run_id in silent:
-        ring_run_again(run_id)
+    silent = set(late) - doorbells.heard()
+    for run_id in {late[job_id] for job_id in silent}:
+        ring_run_again(run_id, silent)
     return len(silent)
 
 
-def ring_run_again(run_id: int) -> None:
+def ring_run_again(run_id: int, silent: Collection[int]) -> None:
     with suppress(Run.DoesNotExist), changing(run_id) as run:
-        late = list(run.jobs.unanswered(UNANSWERED).order_by("pk"))
+        late = [job for job in run.jobs.unanswered(UNANSWERED).order_by("pk") if job.pk in silent]
         run.jobs.filter(pk__in=[job.pk for job in late]).update(rung_at=Now())
         ring(run, late)
