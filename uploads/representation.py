@@ -49,6 +49,13 @@ class JobOut(Schema):
     error: ErrorOut | None
 
 
+class FileOut(Schema):
+    name: str = Field(description="as the rendition's file refers to it", examples=["360.m3u8"])
+    content_type: str
+    bytes: int
+    url: str
+
+
 class RenditionOut(Schema):
     preset: str
     content_type: str
@@ -56,6 +63,7 @@ class RenditionOut(Schema):
     height: int
     bytes: int
     url: str
+    files: list[FileOut] = Field([], description="its companions, where a preset is more than one file")
 
 
 class OriginalOut(Schema):
@@ -106,7 +114,7 @@ def represent(original: Original, absolute: Callable[[str], str] = str) -> Origi
         colour=original.colour,
         srcset=srcset(stills(original), absolute),
         jobs=[job_out(job) for job in jobs],
-        renditions=[rendition_out(item, absolute) for item in original.renditions.all()],
+        renditions=[rendition_out(item, companions(original, item), absolute) for item in main_files(original)],
     )
 
 
@@ -121,9 +129,24 @@ def error_out(row: Run | Job) -> ErrorOut | None:
     return ErrorOut(code=row.error_code, message=row.error_message, details=row.error_details)
 
 
-def rendition_out(rendition: Rendition, absolute: Callable[[str], str]) -> RenditionOut:
-    plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name != "url"}
-    return RenditionOut(**plain, url=absolute(storage.url(rendition.key)))
+def main_files(original: Original) -> list[Rendition]:
+    """The files that presets are known by, without their companions."""
+    return [item for item in original.renditions.all() if not item.name]
+
+
+def companions(original: Original, rendition: Rendition) -> list[Rendition]:
+    return [item for item in original.renditions.all() if item.name and item.preset == rendition.preset]
+
+
+def rendition_out(rendition: Rendition, files: Iterable[Rendition], absolute: Callable[[str], str]) -> RenditionOut:
+    plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name not in ("url", "files")}
+    shown = [file_out(item, absolute) for item in files]
+    return RenditionOut(**plain, url=absolute(storage.url(rendition.key)), files=shown)
+
+
+def file_out(companion: Rendition, absolute: Callable[[str], str]) -> FileOut:
+    plain = {name: getattr(companion, name) for name in ("name", "content_type", "bytes")}
+    return FileOut(**plain, url=absolute(storage.url(companion.key)))
 
 
 def stills(original: Original) -> list[Rendition]:
