@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
 from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run
+from processing.pipelines import Step
 from processing.presets import Preset
 
 log = logging.getLogger(__name__)
@@ -199,30 +201,37 @@ def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
 
 
 def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
-    original = job.run.original
+    """What the job's step makes of what is there; nothing, where nothing is owed."""
     step = pipelines.step_named(job.run.kind, job.step)
     presets = owed.to_make(job.run, step)
     if presets is None or (step.is_hasty and not is_worth_haste(job, presets)):
         return Product()
-    part = parts.part_of(job)
-    ranges = part.ranges if part else ()
-    with (
-        storage.fetched(original.key, folder, ranges, heartbeat.check) as source,
-        storage.fetched_pieces(parts.keys_for(job.run, step), folder, heartbeat.check) as pieces,
-    ):
-        order = Order(
-            source=source,
-            folder=folder,
-            facts=owed.facts_of(original),
-            presets=presets,
-            part=part,
-            pieces=pieces,
-            limits=settings.LIMITS,
-            report=heartbeat.report,
-        )
-        product = step.make(order)
+    order = Order(
+        source=folder,  # its place is known once it has been fetched
+        folder=folder,
+        facts=owed.facts_of(job.run.original),
+        presets=presets,
+        part=parts.part_of(job),
+        limits=settings.LIMITS,
+        report=heartbeat.report,
+    )
+    with storage.fetched_pieces(parts.keys_for(job.run, step), folder, heartbeat.check) as pieces:
+        product = carry_out(step, replace(order, pieces=pieces), job.run.original.key, heartbeat)
     parts.check(job.run, step, product)
     return product
+
+
+def carry_out(step: Step, order: Order, key: str, heartbeat: Heartbeat) -> Product:
+    """Let the step work on the file under `key`; of a part, on its bytes alone, and on all if these will not do."""
+    ranges = () if storage.is_local() or order.part is None else order.part.ranges
+    if ranges:
+        try:
+            with storage.fetched(key, order.folder, ranges, heartbeat.check) as source:
+                return step.make(replace(order, source=source))
+        except MediaError as error:
+            log.warning("%s is read whole, because the part's bytes would not do: %s", key, error)
+    with storage.fetched(key, order.folder, (), heartbeat.check) as source:
+        return step.make(replace(order, source=source))
 
 
 def is_worth_haste(job: Job, presets: Collection[Preset]) -> bool:

@@ -12,7 +12,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -62,11 +62,11 @@ def fetched(key: str, folder: Path, ranges: Sequence[Range] = (), on_bytes: OnBy
         yield Path(default_storage.path(key))
         return
     copy = folder / "source"
-    if ranges:
-        fetch_ranges(key, copy, ranges, on_bytes)
-    else:
-        bucket().download_file(key, str(copy), Callback=on_bytes)
     try:
+        if ranges:
+            fetch_ranges(key, copy, ranges, on_bytes)
+        else:
+            bucket().download_file(key, str(copy), Callback=on_bytes)
         yield copy
     finally:
         copy.unlink(missing_ok=True)
@@ -79,9 +79,10 @@ def fetch_ranges(key: str, copy: Path, ranges: Iterable[Range], on_bytes: OnByte
         file.truncate(item.content_length)
         for start, end in ranges:
             file.seek(start)
-            for chunk in item.get(Range=f"bytes={start}-{end - 1}")["Body"].iter_chunks(CHUNK):
-                file.write(chunk)
-                on_bytes(len(chunk))
+            with closing(item.get(Range=f"bytes={start}-{end - 1}")["Body"]) as body:
+                for chunk in body.iter_chunks(CHUNK):
+                    file.write(chunk)
+                    on_bytes(len(chunk))
 
 
 @contextmanager
