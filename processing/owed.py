@@ -36,11 +36,11 @@ def missing(run: Run) -> dict[str, tuple[Preset, ...]]:
 def to_make(run: Run, step: Step) -> tuple[Preset, ...] | None:
     """The presets of an order for this step; None where there is nothing to do."""
     gaps = missing(run)
-    if step.works_for and not gaps[step.works_for]:
+    presets = gaps[step.name] + told(run, step)
+    has_presets = not (step.presets is step.told is pipelines.nothing)
+    if (has_presets and not presets) or (step.works_for and not gaps[step.works_for]):
         return None
-    if wanted(run)[step.name] and not gaps[step.name]:
-        return None
-    return gaps[step.name] + told(run, step)
+    return presets
 
 
 def told(run: Run, step: Step) -> tuple[Preset, ...]:

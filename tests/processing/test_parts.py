@@ -421,12 +421,12 @@ def test_draft__is_there_before_the_ladder_and_is_replaced_by_it(studio, upload)
 
 
 def test_draft__is_left_out_where_others_wait(studio, upload):
-    upload()
+    original = upload()
     work(rings=1)
     upload(name="other.jpg")
     work(rings=1)
     assert studio.log == ["inspect"]
-    assert jobs("draft")[0].status == JobStatus.SUCCEEDED
+    assert original.run.jobs.get(step="draft").status == JobStatus.SUCCEEDED
 
 
 def test_draft__that_is_late_takes_no_ones_place(studio, upload):
