@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
@@ -55,6 +56,9 @@ FRESH: dict[str, Any] = {
 }
 
 
+HELD = models.Q(status=JobStatus.WAITING, held_at__isnull=False)
+
+
 class ErrorRecorded(models.Model):
     """A failure as a stable code and the details that fill its sentence."""
 
@@ -81,6 +85,7 @@ class Run(ErrorRecorded):
     status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.RECEIVED)
     progress = models.FloatField(default=0)
     cancel_wish = models.BooleanField(default=False)
+    rank = models.BigIntegerField(default=0)  # lower goes first; below 0 an editor has moved it to the front
     moved_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     ready_at = models.DateTimeField(null=True)  # for the first time: from then on there is something to show
@@ -127,6 +132,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Waiting jobs that are not kept waiting by the clock."""
         return self.filter(status=JobStatus.WAITING).exclude(not_before__gt=Now())
 
+    def held(self) -> Self:
+        """Waiting jobs that nothing but their owner's window keeps from the list."""
+        return self.filter(HELD)
+
     def unanswered(self, after: timedelta) -> Self:
         """Queued jobs whose message was sent so long ago that a free worker would have begun."""
         return self.filter(status=JobStatus.QUEUED, rung_at__lt=Now() - after)
@@ -153,6 +162,11 @@ class Job(ErrorRecorded):
     errors = models.PositiveSmallIntegerField(default=0)  # times it raised something of ours
     crashes = models.PositiveSmallIntegerField(default=0)  # times its worker vanished
     not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
+    # Whose it is and how it ranks: copied from its run at its first `advance`, so that lines are read by index.
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", db_index=False)
+    rank = models.BigIntegerField(default=0)
+    work = models.FloatField(null=True)  # in its step's unit; null as long as nobody has measured the original
+    held_at = models.DateTimeField(null=True)  # since when it could begin, but for its owner's window
     queued_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)  # when its message was last sent
     started_at = models.DateTimeField(null=True)
@@ -166,6 +180,8 @@ class Job(ErrorRecorded):
             models.Index(fields=["queue", "queued_at"], name="job_queued", condition=models.Q(status="queued")),
             models.Index(fields=["lease_until"], name="job_running", condition=models.Q(status="running")),
             models.Index(fields=["not_before"], name="job_waiting", condition=models.Q(status="waiting")),
+            models.Index(fields=["owner", "queue"], name="job_in_list", condition=models.Q(status="queued")),
+            models.Index(fields=["owner", "queue", "rank", "run", "id"], name="job_held", condition=HELD),
         ]
 
     def __str__(self) -> str:
@@ -208,6 +224,22 @@ class Job(ErrorRecorded):
         if not (self.started_at and self.finished_at):
             return None
         return float((self.finished_at - self.started_at).total_seconds())
+
+
+class Speed(models.Model):
+    """What the jobs of one step on one queue have taken lately. See `estimates.Measure`."""
+
+    queue = models.CharField(max_length=20)
+    step = models.CharField(max_length=20)
+    pace = models.FloatField()  # seconds per unit of work
+    work = models.FloatField()  # units of a typical job
+    jobs = models.PositiveIntegerField(default=0)  # measured so far
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["queue", "step"], name="one_speed_per_step")]
+
+    def __str__(self) -> str:
+        return f"{self.step} on {self.queue}: {self.pace:.3g} s per unit"
 
 
 class Rendition(models.Model):

@@ -53,7 +53,7 @@ def cut_step(run: Run, step: Step, plans: Mapping[int, Any]) -> None:
 
 
 def plan_anew(job: Job, plan: Any) -> None:
-    Job.objects.filter(pk=job.pk).update(plan=plan)
+    Job.objects.filter(pk=job.pk).update(plan=plan, work=None)
     job.owe_again()
 
 
@@ -119,9 +119,9 @@ def check(run: Run, step: Step, product: Product) -> None:
             raise ValueError(f"{step.name} has left no {', '.join(sorted(absent))}")
 
 
-def give_up(run: Run) -> None:
-    """Cancel what works for a step that cannot begin any more, because something it needs has failed."""
+def give_up(run: Run) -> list[Job]:
+    """Cancel what works for a step that cannot begin any more, because something it needs has failed; these jobs."""
     failed = set(run.jobs.filter(status=JobStatus.FAILED).values_list("step", flat=True))
-    if failed:
-        for job in run.jobs.filter(step__in=pipelines.pointless(run.kind, failed), status__in=OPEN):
-            job.move(JobStatus.CANCELED, finished_at=Now())
+    lost = pipelines.pointless(run.kind, failed) if failed else set()
+    vain = run.jobs.filter(step__in=lost, status__in=OPEN)
+    return [job for job in vain if job.move(JobStatus.CANCELED, finished_at=Now(), held_at=None)]

@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from processing import presets
+from processing import costs, presets
 from processing.engines import images, videos
 from processing.engines.sandbox import sandboxed
-from processing.facts import Facts, Order, Product
+from processing.facts import Facts, Order, Part, Product
 from processing.presets import Preset
 
 
@@ -23,6 +23,9 @@ class Step:
 
     `needs` names the steps that must have succeeded before. `presets` says which files the step
     owes to an original with these facts. `weight` is its share of the run's progress.
+
+    `work` says how much of it such an original, or a part of it, takes, in units of the step's own;
+    `pace` is how many seconds a unit is taken to last until jobs have been measured.
 
     A step `by_parts` is one job for each part that a video is cut into. `is_set` says that a step's
     files belong together: where one of them is missing or old, all are made again.
@@ -43,17 +46,33 @@ class Step:
     works_for: str = ""
     told: Callable[[Facts], tuple[Preset, ...]] = nothing
     is_hasty: bool = False
+    work: Callable[[Facts, Part | None], float] = costs.one
+    pace: float = 1
 
 
+# Paces are those of one busy core of 2.4 GHz; the first jobs correct them (`estimates.Measure`).
 PIPELINES: Mapping[str, tuple[Step, ...]] = {
     "image": (
-        Step("inspect", sandboxed(images.inspect), "images"),
-        Step("thumbnails", sandboxed(images.render), "images", ("inspect",), presets.image_files, weight=9),
+        Step("inspect", sandboxed(images.inspect), "images", pace=0.1),
+        Step(
+            "thumbnails",
+            sandboxed(images.render),
+            "images",
+            ("inspect",),
+            presets.image_files,
+            weight=9,
+            work=costs.pictures,
+            pace=0.06,
+        ),
     ),
     "video": (
-        Step("inspect", videos.inspect, "videos"),
-        Step("poster", videos.grab_poster, "videos", ("inspect",), presets.poster, weight=2),
-        Step("ladder", videos.transcode, "videos", ("inspect",), presets.rungs, weight=97),
+        Step("inspect", videos.inspect, "videos", pace=0.3),
+        Step(
+            "poster", videos.grab_poster, "videos", ("inspect",), presets.poster, weight=2, work=costs.poster, pace=0.02
+        ),
+        Step(
+            "ladder", videos.transcode, "videos", ("inspect",), presets.rungs, weight=97, work=costs.ladder, pace=0.02
+        ),
     ),
 }
 QUEUES = ("images", "videos", "default")

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from processing import doorbells, events, owed, parts, pipelines, publishing, storage, summary
+from processing import doorbells, events, lines, owed, parts, pipelines, publishing, speeds, storage, summary
 from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
@@ -68,7 +68,8 @@ def changing(run_id: int) -> Iterator[Run]:
         if run.cancel_wish:
             cancel_open(run)
         else:
-            parts.give_up(run)
+            for job in parts.give_up(run):
+                let_in_after(job)
             parts.owe_pieces(run)
             queue_ready(run)
         if summary.write(run):
@@ -77,24 +78,34 @@ def changing(run_id: int) -> Iterator[Run]:
 
 
 def queue_ready(run: Run) -> None:
+    """Queue what could begin, as far as its owner's window goes; the rest is held until others of it are begun."""
     undone = {job.step for job in run.jobs.exclude(status=JobStatus.SUCCEEDED)}
     names = pipelines.ready(run.kind, undone)
     for job in run.jobs.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING)).exclude(step__in=names):
         job.move(JobStatus.WAITING)  # what it needs is owed again
+    lines.describe(run)
+    run.jobs.held().exclude(step__in=names).update(held_at=None)
     ready = [job for job in run.jobs.startable().order_by("part", "pk") if job.step in names]
     ready.sort(key=lambda job: names.index(job.step))
-    ring(run, [job for job in ready if job.move(JobStatus.QUEUED, queued_at=Now(), rung_at=Now(), not_before=None)])
+    admitted = lines.admitted(run, ready)
+    ring(run, [job for job in admitted if job.move(JobStatus.QUEUED, **lines.LISTED)])
+    for job in ready:
+        if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
+            let_in_after(job)
 
 
 def ring(run: Run, jobs: list[Job]) -> None:
     if jobs:
         transaction.on_commit(lambda: doorbells.ring(run.pk, jobs))
+    if jobs and run.rank < 0:
+        transaction.on_commit(lambda: doorbells.move_to_front({job.pk for job in jobs}))
 
 
 def cancel_open(run: Run) -> None:
     """Nothing is left of a canceled run but what has been published."""
     for job in run.jobs.filter(status__in=OPEN):
-        job.move(JobStatus.CANCELED, finished_at=Now())
+        job.move(JobStatus.CANCELED, finished_at=Now(), held_at=None)
+        let_in_after(job)
     parts.drop(run.jobs.filter(pieces__isnull=False))
 
 
@@ -161,7 +172,31 @@ def run(job_id: int, worker: str) -> None:
 
 def claim(job: Job, worker: str) -> bool:
     with changing(job.run_id):
+        let_in_after(job)
         return job.claim(worker)
+
+
+def let_in_after(job: Job) -> None:
+    """Once it has left the list for good, let its owner's next in: in transactions of their own."""
+    owner, queue = job.owner_id, job.queue
+    transaction.on_commit(lambda: let_in(owner, queue), robust=True)
+
+
+def let_in(owner: int | None, queue: str) -> int:
+    """Queue what is held of this owner's, as far as there is room; how many runs were asked."""
+    runs = lines.next_runs(owner, queue)
+    for run_id in runs:
+        advance(run_id)
+    return len(runs)
+
+
+def to_front(run_id: int) -> int:
+    """Let a run go before all others: what waits in line, and what will; how many jobs wait in line now."""
+    with changing(run_id) as run:
+        lines.rank_first(run)
+        listed = set(run.jobs.filter(status=JobStatus.QUEUED).values_list("pk", flat=True))
+        transaction.on_commit(lambda: doorbells.move_to_front(listed))
+        return len(listed) + run.jobs.held().count()
 
 
 def attempt(job: Job) -> None:
@@ -198,6 +233,8 @@ def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
             if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1):
                 raise JobLost
             publishing.record(job, product, published)
+            if product != Product():  # else it found everything there, and says nothing of its speed
+                speeds.learn(job)
 
 
 def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
@@ -312,11 +349,11 @@ def hand_back_job(job: Job) -> bool:
 
 
 def begin_due() -> int:
-    """Queue the jobs whose time before the next try is over."""
+    """Queue the jobs whose time before the next try is over, and those for whom there is room in the list."""
     due = set(Job.objects.due().values_list("run_id", flat=True))
     for run_id in due:
         advance(run_id)
-    return len(due)
+    return len(due) + sum(let_in(owner, queue) for owner, queue in lines.held_lines())
 
 
 def ring_again() -> int:

@@ -29,6 +29,9 @@ def write(run: Run) -> bool:
     if status != run.status:
         changes["moved_at"] = Now()
         changes["finished_at"] = Now() if status in RunStatus.final() else None
+        if status in RunStatus.final() and run.rank:  # what moved it to the front is over
+            changes["rank"] = 0
+            run.jobs.update(rank=0)
     Run.objects.filter(pk=run.pk).update(**changes)
     if status != run.status and status in notices.WORTH_A_MAIL:
         notices.owe(run, status)

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 from ninja import Field, Schema
 
-from processing import queues, storage
+from processing import storage
 from processing.models import Job, Rendition, Run
+from processing.standing import Lines
 from uploads.models import Original
 
 
@@ -77,8 +78,8 @@ class OriginalOut(Schema):
     created_at: datetime
     ready_at: datetime | None
     progress: float
-    queue_position: int | None
-    eta_seconds: float | None
+    queue_position: int | None = Field(description="place in line, from 1; null where it is in none, or at work")
+    eta_seconds: float | None = Field(description="until it has ended; null where nobody can know: no worker lives")
     error: ErrorOut | None
     facts: FactsOut | None
     placeholder: str
@@ -96,9 +97,10 @@ def originals() -> QuerySet[Original]:
     )
 
 
-def represent(original: Original, absolute: Callable[[str], str] = str) -> OriginalOut:
-    """The original's JSON. `absolute` makes a full address of one that begins with a slash."""
+def represent(original: Original, lines: Lines, absolute: Callable[[str], str] = str) -> OriginalOut:
+    """The original's JSON, as the lines stand. `absolute` makes a full address of one that begins with a slash."""
     run = original.run
+    standing = lines.of(run)
     jobs = list(run.jobs.all())
     return OriginalOut(
         **{name: getattr(original, name) for name in ("id", "name", "kind", "bytes", "sha256", "created_at")},
@@ -106,8 +108,8 @@ def represent(original: Original, absolute: Callable[[str], str] = str) -> Origi
         owner=original.owner.get_username(),
         ready_at=run.finished_at if run.status == "ready" else None,
         progress=round(run.progress, 4),
-        queue_position=queues.position(jobs),
-        eta_seconds=None,
+        queue_position=standing.position,
+        eta_seconds=standing.seconds,
         error=error_out(run),
         facts=FactsOut(**original.facts) if original.facts else None,
         placeholder=original.placeholder,

@@ -313,7 +313,7 @@ def test_list__costs_as_many_queries_for_many_as_for_one(upload, program, django
     for _ in range(5):
         upload()
     Job.objects.update(status=JobStatus.SUCCEEDED)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         assert len(listed(program)) == 5
 
 
@@ -436,6 +436,7 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "post /api/originals/{original_id}/retry",
         "post /api/originals/{original_id}/cancel",
         "post /api/originals/{original_id}/reprocess",
+        "post /api/originals/{original_id}/front",
         "get /api/originals/{original_id}/download",
         "get /api/events",
         "get /api/queues",
