@@ -7,12 +7,25 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Text:
+    """A subtitle track made of text: its stream, and what the source calls its language and itself."""
+
+    track: int
+    language: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What an engine measured of an original.
 
     `width` and `height` are as people see it: upright, in square pixels. `orientation` is the EXIF
     value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. Seconds and
     frames a second are floats.
+
+    `profile` is the video codec's, as ffmpeg names it, `bit_rate` the bits a second of the whole file,
+    `texts` its text subtitles. `copies` turns false when somebody tried to copy its streams into an MP4
+    and found that they cannot be played so.
     """
 
     kind: str
@@ -23,9 +36,18 @@ class Facts:
     frames: int = 1
     duration: float | None = None
     frame_rate: float | None = None
+    profile: str = ""
+    bit_rate: int = 0
+    texts: tuple[Text, ...] = ()
+    copies: bool = True
     rotation: int = 0
     video_codec: str | None = None
     audio_codec: str | None = None
+
+    def __post_init__(self) -> None:
+        """Take the tracks back as JSON has kept them."""
+        texts = tuple(text if isinstance(text, Text) else Text(**text) for text in self.texts)
+        object.__setattr__(self, "texts", texts)
 
     @property
     def short_side(self) -> int:

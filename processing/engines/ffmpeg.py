@@ -47,6 +47,7 @@ FASTEST = 60  # frames a second: more doubles the bytes and no browser shows the
 TIME_BASE = "1/360000"
 THREADS = 4  # of each codec where that is left open (0): five codecs of four keep 16 cores busy in 4 GiB
 LONGEST_SIDE = 16_384  # pixels: the most that x264 encodes
+DROPPED: dict[str, Any] = {"map_metadata": -1, "map_chapters": -1, "sn": None, "dn": None}  # of every output
 AUDIO_RATE = 48_000  # Hz
 THUMBNAIL_FRAMES = 30  # buffered by the filter, 4 MB each at the poster's size
 POSTER_FRAME = "poster.png"
@@ -90,8 +91,8 @@ def describe(source: Path, limits: Limits) -> list[str]:
     entries = (
         "format=format_name,duration,nb_streams,size"
         ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate"
-        ",start_time,duration,nb_frames,color_space,color_transfer,field_order,sample_rate"
-        ":stream_disposition=attached_pic:stream_side_data=rotation"
+        ",start_time,duration,nb_frames,color_space,color_transfer,field_order,sample_rate,profile"
+        ":stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=language,title"
     )
     return [*_probe(limits), "-print_format", "json=compact=1", "-show_entries", entries, url(source)]
 
@@ -117,11 +118,10 @@ def poster(source: Path, tracks: Tracks, size: tuple[int, int], start: float, li
     Shrunk before the frames are compared: the filter holds THUMBNAIL_FRAMES of them, and 8K ones
     would be 3 GB.
     """
-    opened = _open(source, limits, ss=start, t=POSTER_STRETCH)
-    picture = _scaled(_prepared(opened[str(tracks.video)], tracks), size, tracks, "lanczos")
+    film = opened(source, limits, ss=start, t=POSTER_STRETCH)
+    picture = scaled(whole_frames(film[str(tracks.video)], tracks), size, tracks, "lanczos")
     picture = picture.filter("thumbnail", n=THUMBNAIL_FRAMES)
-    made = picture.output(POSTER_FRAME, f="image2", **{"frames:v": 1, "update": 1, "c:v": "png"})
-    return _argv(made, limits)
+    return argv(output(POSTER_FRAME, picture, f="image2", **{"frames:v": 1, "update": 1, "c:v": "png"}), limits)
 
 
 def ladder(source: Path, tracks: Tracks, sizes: Sequence[tuple[Rung, tuple[int, int]]], limits: Limits) -> list[str]:
@@ -130,20 +130,20 @@ def ladder(source: Path, tracks: Tracks, sizes: Sequence[tuple[Rung, tuple[int, 
     Writes `NAME.mp4` for each rung. The tee muxer gives every file its own picture and the same
     encoded sound. Progress comes on stdout.
     """
-    opened = _open(source, limits, t=limits.duration)
+    film = opened(source, limits, t=limits.duration)
     ordered = sorted(sizes, key=lambda item: item[1], reverse=True)
-    streams = _cascade(_prepared(opened[str(tracks.video)], tracks), [size for _, size in ordered], tracks)
+    streams = _cascade(_prepared(film[str(tracks.video)], tracks), [size for _, size in ordered], tracks)
     options = _video_options([rung for rung, _ in ordered], limits)
     if tracks.audio is not None:
         # Gaps become silence and the sound starts with the picture: AAC in MP4 has no holes.
-        streams.append(opened[str(tracks.audio)].filter("aresample", **{"async": 1, "first_pts": 0}))
+        streams.append(film[str(tracks.audio)].filter("aresample", **{"async": 1, "first_pts": 0}))
         options |= {"c:a": "aac", "b:a": "128k", "ac": 2, "ar": AUDIO_RATE}
     sound = "" if tracks.audio is None else ",a"
     files = "|".join(
         rf"[select=\'v:{number}{sound}\':f=mp4:movflags=+faststart]{file_name(rung)}"
         for number, (rung, _) in enumerate(ordered)
     )
-    return _argv(ff.output(*streams, files, f="tee", **options), limits, "-progress", "pipe:1", "-nostats")
+    return argv(output(files, *streams, f="tee", **options), limits, "-progress", "pipe:1", "-nostats")
 
 
 def file_name(rung: Rung) -> str:
@@ -169,8 +169,14 @@ def parents(sizes: Sequence[tuple[int, int]]) -> list[int | None]:
     return chosen
 
 
-def _open(source: Path, limits: Limits, **options: Any) -> Any:
+def opened(source: Path, limits: Limits, **options: Any) -> Any:
+    """A source as an input of ffmpeg."""
     return ff.input(url(source), threads=threads(limits), **input_options(limits), **options)
+
+
+def output(name: str, *streams: Any, **options: Any) -> Any:
+    """A file of these streams, without what the source said of itself."""
+    return ff.output(*streams, name, **options, **DROPPED)
 
 
 def threads(limits: Limits) -> int:
@@ -178,23 +184,24 @@ def threads(limits: Limits) -> int:
     return limits.threads or THREADS
 
 
-def _argv(made: Any, limits: Limits, *more: str) -> list[str]:
-    command = ["ffmpeg", *QUIET, *more, "-filter_complex_threads", str(threads(limits))]
-    dropped = ("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn")
-    *words, name = ff.compile(made, cmd=command)
-    return [*words, *dropped, "-y", name]
+def argv(made: Any, limits: Limits, *more: str) -> list[str]:
+    """The whole command for one output, or for several merged."""
+    command = ["ffmpeg", *QUIET, "-y", *more, "-filter_complex_threads", str(threads(limits))]
+    return [str(word) for word in ff.compile(made, cmd=command)]
+
+
+def whole_frames(picture: Any, tracks: Tracks) -> Any:
+    """The decoded picture, each two fields as one frame."""
+    return picture.filter("bwdif", mode="send_frame", deint="interlaced") if tracks.interlaced else picture
 
 
 def _prepared(picture: Any, tracks: Tracks) -> Any:
     """The decoded picture with whole frames, at most FASTEST of them a second."""
-    if tracks.interlaced:
-        picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
-    if tracks.fast:
-        picture = picture.filter("fps", FASTEST)
-    return picture
+    picture = whole_frames(picture, tracks)
+    return picture.filter("fps", FASTEST) if tracks.fast else picture
 
 
-def _scaled(picture: Any, size: tuple[int, int], tracks: Tracks, method: str) -> Any:
+def scaled(picture: Any, size: tuple[int, int], tracks: Tracks, method: str) -> Any:
     """The picture in square pixels of that size, as limited-range BT.709 in 8 bits."""
     if tracks.hdr:
         return _toned(picture.filter("scale", *size, flags=method), tracks).filter("setsar", 1)
@@ -232,14 +239,14 @@ def _cascade(picture: Any, sizes: Sequence[tuple[int, int]], tracks: Tracks) -> 
     for number, size in enumerate(sizes):
         parent = chosen[number]
         if parent is None:
-            scaled = _scaled(picture, size, tracks, "bicubic")
+            smaller = scaled(picture, size, tracks, "bicubic")
         else:
-            scaled = outlets[parent].pop().filter("scale", *size, flags="bicubic").filter("setsar", 1)
+            smaller = outlets[parent].pop().filter("scale", *size, flags="bicubic").filter("setsar", 1)
         copies = 1 + chosen.count(number)
         if copies == 1:
-            outlets.append([scaled])
+            outlets.append([smaller])
         else:
-            split = scaled.filter_multi_output("split", copies)
+            split = smaller.filter_multi_output("split", copies)
             outlets.append([split[copy] for copy in range(copies)])
     return [outlet.pop() for outlet in outlets]
 
