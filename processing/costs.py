@@ -34,6 +34,16 @@ def ladder(facts: Facts, part: Part | None) -> float:
     return STARTING + frames(facts, part) * (DECODING * frame(facts) + encoded)
 
 
+def decoding(facts: Facts, part: Part | None) -> float:
+    """Of decoding a whole video for one small picture of it."""
+    return STARTING + frames(facts, part) * (DECODING * frame(facts) + 0.1)
+
+
+def copying(facts: Facts, part: Part | None) -> float:
+    """Of reading a whole video without decoding its pictures: seconds of it."""
+    return STARTING + (facts.duration or 0)
+
+
 def poster(facts: Facts, part: Part | None) -> float:
     """Of a stretch of two seconds, which most videos have."""
     return STARTING + 2 * (facts.frame_rate or 0) * frame(facts)

@@ -4,17 +4,34 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from processing import costs, presets
-from processing.engines import images, videos
+from processing.engines import (
+    audio,
+    drafts,
+    images,
+    ladder,
+    packaging,
+    previews,
+    remuxing,
+    storyboards,
+    subtitles,
+    videos,
+)
 from processing.engines.sandbox import sandboxed
-from processing.facts import Facts, Order, Part, Product
+from processing.facts import Facts, Order, Part, Product, Text
 from processing.presets import Preset
 
 
 def nothing(facts: Facts) -> tuple[Preset, ...]:
     """The presets of a step that only measures."""
     return ()
+
+
+def draft_of(facts: Facts) -> tuple[Preset, ...]:
+    """The rung that a film gets in haste, where that pays."""
+    return presets.LADDER[:1] if drafts.pays(facts) else ()
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,8 @@ class Step:
 
     A step that `works_for` another one works only while that one owes something, and is `told` of what
     it is to be; where the other one needs it, it leaves pieces for it. `is_hasty` work lets people see
-    something sooner, and is left out where others wait in line.
+    something sooner, and is left out where others wait in line. A step of pieces alone does without
+    the original: it `reads_original` no more.
     """
 
     name: str
@@ -46,6 +64,7 @@ class Step:
     works_for: str = ""
     told: Callable[[Facts], tuple[Preset, ...]] = nothing
     is_hasty: bool = False
+    reads_original: bool = True
     work: Callable[[Facts, Part | None], float] = costs.one
     pace: float = 1
 
@@ -67,12 +86,59 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
     ),
     "video": (
         Step("inspect", videos.inspect, "videos", pace=0.3),
+        # What people can watch or see soon goes first.
+        Step("source", remuxing.remux, "videos", ("inspect",), presets.source, work=costs.copying, pace=0.02),
         Step(
-            "poster", videos.grab_poster, "videos", ("inspect",), presets.poster, weight=2, work=costs.poster, pace=0.02
+            "draft",
+            drafts.make_draft,
+            "videos",
+            ("inspect",),
+            weight=2,
+            work=costs.decoding,
+            pace=0.01,
+            works_for="package",
+            told=draft_of,
+            is_hasty=True,
+        ),
+        Step("poster", videos.grab_poster, "videos", ("inspect",), presets.poster, work=costs.poster, pace=0.02),
+        Step(
+            "audio",
+            audio.encode,
+            "videos",
+            ("inspect",),
+            weight=2,
+            work=costs.copying,
+            pace=0.02,
+            works_for="package",
+            told=presets.sound,
         ),
         Step(
-            "ladder", videos.transcode, "videos", ("inspect",), presets.rungs, weight=97, work=costs.ladder, pace=0.02
+            "ladder",
+            ladder.transcode,
+            "videos",
+            ("inspect",),
+            weight=88,
+            work=costs.ladder,
+            pace=0.02,
+            by_parts=True,
+            works_for="package",
+            told=presets.rungs,
         ),
+        Step(
+            "package",
+            packaging.package,
+            "videos",
+            ("inspect", "ladder", "audio"),
+            presets.packages,
+            weight=2,
+            work=costs.copying,
+            pace=0.02,
+            is_set=True,
+            reads_original=False,
+        ),
+        Step("storyboard", storyboards.make, "videos", ("inspect",), presets.storyboard, work=costs.copying, pace=0.1),
+        Step("preview", previews.make, "videos", ("inspect",), presets.preview, work=costs.poster, pace=0.05),
+        Step("subtitles", subtitles.extract, "videos", ("inspect",), presets.subtitles, work=costs.copying, pace=0.02),
     ),
 }
 QUEUES = ("images", "videos", "default")
@@ -121,15 +187,21 @@ def progress(kind: str, fractions: Mapping[str, float]) -> float:
     return sum(step.weight * fractions.get(step.name, 0) for step in steps) / total
 
 
-# One original of each sort that presets tell apart: every power of two, still and moving.
+# One original of each sort that presets tell apart: every power of two, still, moving, and a film that can
+# be copied and has subtitles.
 SAMPLE_SIDES = tuple(1 << power for power in range(15))
-SAMPLE_FRAMES = (1, 2)
+FILM = {"format": "mov", "video_codec": "h264", "profile": "High", "audio_codec": "aac", "texts": (Text(2),)}
+SAMPLES: tuple[Mapping[str, Any], ...] = ({"frames": 1}, {"frames": 2}, FILM)
 VERSION_LETTERS = 12
 
 
 def samples(kind: str) -> Iterator[tuple[Step, tuple[Preset, ...]]]:
     """Each step, with what it owes to each sample of this kind."""
-    facts = [Facts(kind, "", side, side, frames=frames) for side in SAMPLE_SIDES for frames in SAMPLE_FRAMES]
+    facts = [
+        Facts(**{"kind": kind, "format": "", "width": side, "height": side, **more})
+        for side in SAMPLE_SIDES
+        for more in SAMPLES
+    ]
     return ((step, step.presets(sample)) for step in PIPELINES[kind] for sample in facts)
 
 

@@ -260,6 +260,8 @@ def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
 
 def carry_out(step: Step, order: Order, key: str, heartbeat: Heartbeat) -> Product:
     """Let the step work on the file under `key`; of a part, on its bytes alone, and on all if these will not do."""
+    if not step.reads_original:
+        return step.make(order)
     ranges = () if storage.is_local() or order.part is None else order.part.ranges
     if ranges:
         try:

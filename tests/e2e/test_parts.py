@@ -30,20 +30,7 @@ def service(make_service: Callable[..., Service]) -> Iterator[Service]:
 
 @contextmanager
 def second_worker(service: Service) -> Iterator[None]:
-    celery = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "mediaweb",
-        "worker",
-        "-Q",
-        "videos",
-        "-n",
-        f"{SECOND}%h",
-        "-c",
-        "1",
-    ]
+    celery = f"{sys.executable} -m celery -A mediaweb worker -Q videos -n {SECOND}%h -c 1 -l INFO".split()
     path = service.data.parent / f"second-{uuid.uuid4()}.log"
     with path.open("ab") as log:
         command = ["setpriv", "--pdeathsig", "KILL", *celery]
