@@ -17,6 +17,7 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.errors import MediaError
+from processing.heartbeat import JobLost
 from tests.swift.store import Store
 from tests.waiting import until
 from uploads import garbage
@@ -92,6 +93,47 @@ def test_fetched__is_a_copy_that_goes_afterwards(store, tmp_path):
         assert copy.parent == tmp_path
     assert not list(tmp_path.iterdir())
     assert store.keys_kept() == [KEY]
+
+
+def test_fetched__ranges_alone_are_sent_and_the_rest_are_holes(store, tmp_path):
+    data = secrets.token_bytes(6 << 20)
+    store.put(KEY, data)
+    came: list[int] = []
+    ranges = ((0, 100), (3 << 20, (3 << 20) + 70_000))
+    with storage.fetched(KEY, tmp_path, ranges, came.append) as copy:
+        assert copy.stat().st_size == len(data)
+        assert copy.stat().st_blocks * 512 < 1 << 20
+        found = copy.read_bytes()
+        assert all(found[start:end] == data[start:end] for start, end in ranges)
+        assert not any(found[100 : 3 << 20])
+    assert sum(came) == 70_100
+    assert not list(tmp_path.iterdir())
+
+
+def test_fetched__stops_when_nobody_wants_it_any_longer(store, tmp_path):
+    store.put(KEY, bytes(1 << 20))
+
+    def lost(_: int) -> None:
+        raise JobLost
+
+    for ranges in ((), ((0, 1000),)):
+        with pytest.raises(JobLost), storage.fetched(KEY, tmp_path, ranges, lost):
+            pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_fetched_pieces__are_copies_in_their_order_that_go_afterwards(store, tmp_path):
+    keys = {"low": ["pieces/a/low.0.1-1.mp4", "pieces/a/low.1.2-1.mp4"], "audio": ["pieces/a/audio.0.3-1.m4a"]}
+    for key in (key for found in keys.values() for key in found):
+        store.put(key, key.encode())
+    with storage.fetched_pieces(keys, tmp_path) as pieces:
+        assert {name: [path.read_bytes().decode() for path in found] for name, found in pieces.items()} == keys
+    assert not list(tmp_path.iterdir())
+
+
+def test_fetched_pieces__say_which_is_gone(store, tmp_path):
+    with pytest.raises(storage.Gone, match="nowhere"), storage.fetched_pieces({"low": ["pieces/nowhere"]}, tmp_path):
+        pass
 
 
 def test_fetched__missing_is_an_error_of_ours_and_leaves_nothing(store, tmp_path):
