@@ -8,6 +8,7 @@ first, so that colours and turning cost a 2048 pixel picture and not a 100 megap
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,18 +58,37 @@ def render(order: Order) -> Product:
     still = [preset for preset in order.presets if isinstance(preset, ImagePreset)]
     moving = [preset for preset in order.presets if preset not in still]
     product = render_stills(order, still) if still else Product()
-    films = [write_film(share(order, number), preset) for number, preset in enumerate(moving, start=len(still))]
+    films = write_films(share(order, len(still)), moving) if moving else []
     return replace(product, files=(*product.files, *films))
 
 
-def write_film(order: Order, preset: AnimatedPreset | LoopPreset) -> Made:
-    """What moves of an animation, as the preset's kind of file."""
-    return loops.write(order, preset) if isinstance(preset, LoopPreset) else animation.write(order, preset)
+def write_films(order: Order, presets: list[AnimatedPreset | LoopPreset]) -> list[Made]:
+    """Each file of what moves. Loops are recorded beside the first WebP, so that all frames are decoded once."""
+    looping = [preset for preset in presets if isinstance(preset, LoopPreset)]
+    animated = [preset for preset in presets if isinstance(preset, AnimatedPreset)]
+    if not animated:
+        return [loops.write(order, preset) for preset in looping]
+    made: list[Made] = []
+
+    @contextmanager
+    def beside(film: animation.Film) -> Iterator[None]:
+        with ExitStack() as recordings:
+            for preset in looping:
+                recordings.enter_context(loops.recording(film, order.folder, preset))
+            yield
+        made.extend(loops.made_of(film, order.folder, preset) for preset in looping)
+
+    return [
+        animation.write(order, animated[0], beside),
+        *(animation.write(order, each) for each in animated[1:]),
+        *made,
+    ]
 
 
 def share(order: Order, done: int) -> Order:
-    """The order for one more file, whose report counts as its share of the whole; `done` are finished."""
-    return replace(order, report=lambda fraction: order.report((done + fraction) / len(order.presets)))
+    """The order for the files that are left, whose report counts as their share; `done` are finished."""
+    total = len(order.presets)
+    return replace(order, report=lambda fraction: order.report((done + (total - done) * fraction) / total))
 
 
 def render_stills(order: Order, presets: list[ImagePreset]) -> Product:
