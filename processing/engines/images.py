@@ -101,7 +101,7 @@ def decode(order: Order, presets: list[ImagePreset]) -> Source[Any]:
         # A 280 MP JPEG took 29 MB so, instead of 2.4 GB.
         image.draft(planar.MODE if is_planar else None, largest)
         load(image, order.limits)
-        if is_planar:
+        if is_planar and image.mode == planar.MODE:
             return planar.taken(image, size, turn)
         return Base(thinned(image, largest), size, turn, image.info.get("icc_profile"))
 
