@@ -27,8 +27,9 @@ from processing.facts import Facts, Made, Order, Product
 from processing.presets import AnimatedPreset, ImagePreset, LoopPreset, image_files, size_in, within_box
 
 # WebP method 2 makes 8 % more bytes, 6 takes 2.4 times the CPU, at equal quality. AVIF at speed 9 takes
-# 0.68 of the CPU of that, for 1.03 of the bytes.
-ENCODER: dict[str, dict[str, Any]] = {"WEBP": {"method": 4}, "AVIF": {"speed": 9}}
+# 0.68 of the CPU of that, for 1.03 of the bytes. Fitting a JPEG's codes to the picture takes 2 ms at 1280
+# pixels, and 2 to 30 % off its bytes.
+ENCODER: dict[str, dict[str, Any]] = {"WEBP": {"method": 4}, "AVIF": {"speed": 9}, "JPEG": {"optimize": True}}
 
 # The upright sRGB picture at one size, as the lanes hold it.
 Level = Image.Image | Planes
@@ -127,7 +128,7 @@ def decode(order: Order, presets: list[ImagePreset]) -> Source[Any]:
         # A 280 MP JPEG took 29 MB so, instead of 2.4 GB.
         image.draft(planar.MODE if is_planar else None, largest)
         load(image, order.limits)
-        if is_planar:
+        if is_planar and image.mode == planar.MODE:
             return planar.taken(image, size, turn)
         return Base(thinned(image, largest), size, turn, image.info.get("icc_profile"))
 
