@@ -64,6 +64,7 @@ class Limits:
     total_pixels: int = 1_000_000_000  # over all frames of an animation
     duration: float = 6 * 3600
     streams: int = 32
+    part: float = 30  # CPU seconds of work in a part of a video: what is lost with a worker
     threads: int = 1  # of a decoder and of each encoder; 0 is as many as helps within the memory limit
 
 

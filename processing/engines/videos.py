@@ -50,17 +50,17 @@ def inspect(order: Order) -> Product:
         raise Corrupt(reason="no frames")
     clock = cutting.read_clock(found)
     facts = replace(facts, lead=clock.lead, steady=clock.steady, variable=clock.variable)
-    return Product(facts=facts, parts=cut(order.source, facts, found, clock))
+    return Product(facts=facts, parts=cut(order, facts, found, clock))
 
 
-def cut(source: Path, facts: Facts, found: packets.Packets, clock: cutting.Clock) -> tuple[Part, ...]:
+def cut(order: Order, facts: Facts, found: packets.Packets, clock: cutting.Clock) -> tuple[Part, ...]:
     """The parts of a video, each with the bytes it takes where that is sure."""
     tracks = ffmpeg.tracks_of(facts)
     sizes = [ffmpeg.rung_size(facts.width, facts.height, rung) for rung in presets.rungs(facts)]
     stored = round(facts.width * facts.height / facts.pixel_aspect)
     seconds = cutting.work(len(found), stored, sum(width * height for width, height in sizes))
-    parts = cutting.plan(found, clock, seconds, ffmpeg.FASTEST if tracks.fast else None)
-    headers = boxes.headers(source) if facts.format == "mov" and facts.steady else []
+    parts = cutting.plan(found, clock, round(seconds / order.limits.part), ffmpeg.FASTEST if tracks.fast else None)
+    headers = boxes.headers(order.source) if facts.format == "mov" and facts.steady else []
     if not headers or len(parts) == 1:
         return tuple(parts)
     targets = [encoding.target(part.start, facts) for part in parts]

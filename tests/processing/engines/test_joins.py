@@ -8,7 +8,7 @@ import pytest
 from films import X264, film, picture, seen, sound
 
 from processing import presets
-from processing.engines import audio, cutting, ladder, packaging, videos
+from processing.engines import audio, ladder, packaging, videos
 from processing.facts import Limits, Order
 
 LIMITS = Limits(threads=1)
@@ -60,9 +60,8 @@ FILMS = {
 }
 
 
-def inspected(source, folder, monkeypatch, work=SMALL):
-    monkeypatch.setattr(cutting, "WORK", work)
-    return videos.inspect(Order(source, folder, limits=LIMITS))
+def inspected(source, folder, work=SMALL):
+    return videos.inspect(Order(source, folder, limits=replace(LIMITS, part=work)))
 
 
 def made(source, folder, product):
@@ -109,9 +108,9 @@ def worst_ssim(a, b):
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_parts__joined_are_the_film_made_in_one(name, tmp_path, monkeypatch):
+def test_parts__joined_are_the_film_made_in_one(name, tmp_path):
     source = FILMS[name]()
-    cut, whole = inspected(source, tmp_path, monkeypatch), inspected(source, tmp_path, monkeypatch, work=1e9)
+    cut, whole = inspected(source, tmp_path), inspected(source, tmp_path, work=1e9)
     assert (len(cut.parts) > 2, len(whole.parts)) == (True, 1)
     joined, one = made(source, tmp_path / "cut", cut), made(source, tmp_path / "one", whole)
     assert len(times(joined)) == sum(part.frames for part in cut.parts) == whole.parts[0].frames
@@ -146,9 +145,9 @@ def sums(path):
 
 
 @pytest.mark.parametrize("make", [long_one, hidden_start])
-def test_ranges__are_all_that_a_part_reads(make, tmp_path, monkeypatch):
+def test_ranges__are_all_that_a_part_reads(make, tmp_path):
     source = make()
-    product = inspected(source, tmp_path, monkeypatch, work=0.15)
+    product = inspected(source, tmp_path, work=0.15)
     assert len(product.parts) > 2
     for part in product.parts:
         sparse = holding(source, part.ranges, tmp_path)
