@@ -23,6 +23,8 @@ SOUND_FILE = "audio.m4a"
 SEARCHED = 1.0
 NEW_TIME = "isnan(prev_t)+gt(t,prev_t)"  # of two frames at the same time, or back in time, the first stays
 INDEXED = ("mov",)  # formats whose index names each keyframe by the time it is read
+# A film whose sound cannot be decoded is still worth seeing: no share of bad packets is a failure.
+FORGIVING = ("-progress", "pipe:1", "-nostats", "-max_error_rate", "1")
 PEAK = -1.5  # dBTP: what AAC overshoots by at most when it decodes
 RANGE = 11  # LU
 
@@ -171,14 +173,14 @@ def sound(
     if measured:
         heard = heard.filter("loudnorm", **_aim(preset), linear="true", **measured)
     options = {"c:a": "aac", "b:a": f"{preset.kbits}k", "ac": 2, "ar": AUDIO_RATE, "f": "mp4"}
-    return ffmpeg.argv(ffmpeg.output(SOUND_FILE, heard, **options), limits, "-progress", "pipe:1", "-nostats")
+    return ffmpeg.argv(ffmpeg.output(SOUND_FILE, heard, **options), limits, *FORGIVING)
 
 
 def loudness(source: Path, track: int, preset: Sound, limits: Limits) -> list[str]:
     """ffmpeg's argv to measure how loud a track is; the answer is JSON at the end of stderr."""
     heard = _heard(source, track, limits).filter("loudnorm", **_aim(preset), print_format="json")
     made = ffmpeg.output("-", heard, f="null")
-    return ffmpeg.argv(made, limits, "-progress", "pipe:1", "-nostats", "-loglevel", "info")
+    return ffmpeg.argv(made, limits, *FORGIVING, "-loglevel", "info")
 
 
 def _heard(source: Path, track: int, limits: Limits) -> Any:

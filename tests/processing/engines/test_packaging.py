@@ -182,6 +182,14 @@ def test_audio__silent_film_has_none(tmp_path):
     assert encoded(silent(), tmp_path) == ()
 
 
+def test_audio__of_which_every_packet_is_lost_is_none(tmp_path):
+    whole = film(*picture(), *sound(2), *X264, "-c:a", "aac", "-movflags", "+faststart")
+    facts = videos.inspect(Order(whole, tmp_path, limits=LIMITS)).facts
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: data.index(b"mdat") + 100])
+    assert audio.encode(Order(tmp_path / "cut.mp4", tmp_path, facts, limits=LIMITS)).pieces == ()
+
+
 def pieces_of(source, folder):
     """An order for the packaging of a film, and its pieces."""
     product = videos.inspect(Order(source, folder, limits=LIMITS))
