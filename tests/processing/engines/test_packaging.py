@@ -68,6 +68,10 @@ def test_hls__silent_film_has_no_group_of_sounds(tmp_path):
     assert "AUDIO" not in made["hls"].path.read_text()
 
 
+def test_hls__film_of_a_single_frame_keeps_the_rules(tmp_path):
+    rfc8216.check(packaged(silent(seconds=0.1), tmp_path)["hls"].path)
+
+
 def test_hls__plays_from_its_master_with_picture_and_sound(whole):
     command = ["ffprobe", "-loglevel", "error", "-allowed_extensions", "ALL", "-print_format", "json", "-show_streams",
                "-show_format", str(whole["hls"].path)]  # fmt: skip
