@@ -40,6 +40,7 @@ FASTEST = 60  # frames a second: more doubles the bytes and no browser shows the
 THREADS = 4  # of each codec where that is left open (0): five codecs of four keep 16 cores busy in 4 GiB
 LONGEST_SIDE = 16_384  # pixels: the most that x264 encodes
 DROPPED: dict[str, Any] = {"map_metadata": -1, "map_chapters": -1, "sn": None, "dn": None}  # of every output
+AUDIO_RATE = 48_000  # Hz
 THUMBNAIL_FRAMES = 30  # buffered by the filter, 4 MB each at the poster's size
 INTERLACED = ("tt", "bb", "tb", "bt")
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
@@ -97,8 +98,8 @@ def describe(source: Path, limits: Limits) -> list[str]:
         "format=format_name,start_time,duration,nb_streams,size"
         ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate"
         ",start_time,duration,nb_frames,color_space,color_transfer,color_primaries,field_order,pix_fmt"
-        ",sample_rate,channels,channel_layout"
-        ":format_tags=comment:stream_disposition=attached_pic:stream_side_data=rotation"
+        ",sample_rate,channels,channel_layout,profile"
+        ":format_tags=comment:stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=language,title"
     )
     return [*_probe(limits), "-print_format", "json=compact=1", "-show_entries", entries, url(source)]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from processing.engines import child, ffmpeg
 from processing.errors import Corrupt, Empty, NoVideo, TooLong, TooManyPixels, TooManyStreams, UnsupportedType
-from processing.facts import Facts, Limits
+from processing.facts import Facts, Limits, Text
 
 # A probe reads headers and a few megabytes: 0.1 s. 25 s leave a cold network disk its time, and
 # still refuse the worst file within the 30 s we promise.
@@ -24,6 +24,9 @@ SAMPLE = 10  # seconds of packets to count frames in, where the header claims ab
 TURN = 90  # degrees
 WIDEST_PIXEL = 10  # a pixel wider or higher than this is a broken header: the widest real one is 2.2
 
+TEXT_CODECS = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
+NO_LANGUAGE = ("und", "zxx", "mul", "mis")  # undetermined, none, several, uncoded
+LONGEST_TITLE = 80  # characters: what a menu shows
 MATRICES = {
     "bt709": "bt709",
     "smpte170m": "smpte170m",
@@ -84,6 +87,9 @@ def look(source: Path, limits: Limits, on_tick: Tick = child.nothing) -> Look:
         height=height,
         duration=duration,
         frame_rate=rate,
+        profile=video.get("profile", ""),
+        bit_rate=round(8 * int(container.get("size", 0)) / duration),
+        texts=_texts(streams),
         rotation=turned,
         video_codec=video["codec_name"],
         audio_codec=audio["codec_name"] if audio else None,
@@ -186,6 +192,22 @@ def _audio_stream(streams: list[Any]) -> Any | None:
     """The first stream of sound that we can decode, if there is one."""
     sounds = (s for s in streams if s.get("codec_type") == "audio" and _is_known(s))
     return next((s for s in sounds if int(s.get("sample_rate", 0)) > 0), None)
+
+
+def _texts(streams: list[Any]) -> tuple[Text, ...]:
+    """The subtitle tracks that are text; pictures of letters are not."""
+    found = (stream for stream in streams if stream.get("codec_type") == "subtitle")
+    written = [(stream, stream.get("tags", {})) for stream in found if stream.get("codec_name") in TEXT_CODECS]
+    return tuple(
+        Text(int(stream["index"]), language(tags.get("language", "")), tags.get("title", "")[:LONGEST_TITLE])
+        for stream, tags in written
+    )
+
+
+def language(tag: str) -> str:
+    """The language of a tag such as `spa` or `pt-BR`, in small letters; empty where it names none."""
+    found = re.match(r"[a-z]{2,3}(?![a-z])", tag.lower())
+    return found[0] if found and found[0] not in NO_LANGUAGE else ""
 
 
 def _is_known(stream: Any) -> bool:

@@ -21,7 +21,11 @@ from processing.engines import (
     ladder,
     packaging,
     packets,
+    previews,
     probe,
+    remuxing,
+    storyboards,
+    subtitles,
 )
 from processing.errors import Corrupt
 from processing.facts import Facts, Order, Part, Product
@@ -118,25 +122,16 @@ def brightness(frame: Path) -> float:
         return ImageStat.Stat(image.convert("L")).mean[0]
 
 
-def transcode(order: Order) -> Product:
-    """Every rung of the order as a file in its folder, all steps in one.
-
-    Raises Corrupt where the video cannot be decoded to its end, and the errors of `inspect`.
-    """
-    steps = (
-        alone.Step(audio.encode, alone.nothing),
-        alone.Step(ladder.transcode, lambda _: order.presets, by_part=True),
-        alone.Step(packaging.package, lambda _: order.presets),
-    )
-    return Product(files=alone.make_all(inspect, steps, order).files)
-
-
 STEPS = (
+    alone.Step(remuxing.remux, presets.source),
     alone.Step(grab_poster, presets.poster),
     alone.Step(audio.encode, alone.nothing),
     alone.Step(ladder.transcode, presets.rungs, by_part=True),
     alone.Step(packaging.package, presets.packages),
+    alone.Step(storyboards.make, presets.storyboard),
+    alone.Step(previews.make, presets.preview),
+    alone.Step(subtitles.extract, presets.subtitles),
 )
 
 if __name__ == "__main__":
-    sys.exit(alone.run(inspect, STEPS, "Poster, every size and HLS of one video, without the service."))
+    sys.exit(alone.run(inspect, STEPS, "All files of one video, without the service."))
