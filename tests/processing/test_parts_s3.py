@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def film(tmp_path: Path) -> bytes:
     """Twenty seconds with a keyframe in each, and sound; noise, so that pictures are most of it."""
     path = tmp_path / "film.mp4"
-    sources = ["-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=20,noise=alls=30:allf=t", "-f", "lavfi", "-i", "sine=d=20"]
+    picture, sound = "testsrc2=s=160x90:r=25:d=20,noise=alls=30:allf=t", "sine=d=20"
+    sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
     encoders = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-bf", "0", "-pix_fmt", "yuv420p", "-c:a", "aac"]
     subprocess.run(["ffmpeg", "-v", "error", *sources, *encoders, str(path)], check=True)
     return path.read_bytes()
