@@ -12,7 +12,10 @@ from django.conf import settings as configured
 
 from processing import doorbells, runner, storage
 from processing.bridge import connection
+from processing.errors import Corrupt
+from processing.facts import Order
 from processing.models import Job, Run, RunStatus
+from tests.processing.test_parts import studio  # noqa: F401 - a fixture
 from tests.processing.test_storage_s3 import store  # noqa: F401 - a fixture
 from tests.swift.store import Store
 
@@ -64,3 +67,18 @@ def test_film__parts_fetch_their_bytes_alone_and_all_is_ready(store: Store, sett
     for name, kind in kinds.items():
         key = original.renditions.get(name=name).key
         assert store.client().head_object(Bucket=store.bucket, Key=key)["ContentType"] == kind
+
+
+def test_part__gets_the_whole_file_before_it_is_called_damaged(store, studio, upload):  # noqa: F811
+    def look(order: Order) -> None:
+        if not any(order.source.read_bytes()[10:]):
+            raise Corrupt(reason="nothing there")
+
+    studio.cuts = [replace(part, ranges=((0, 10),)) for part in studio.cuts]
+    studio.before["ladder 1"] = look
+    upload()
+    work()
+    assert Run.objects.get().status == RunStatus.READY
+    assert studio.log.count("ladder 1") == 2
+    assert studio.log.count("ladder 2") == 1
+    assert set(Job.objects.values_list("attempt", flat=True)) == {1}
