@@ -73,7 +73,7 @@ def draft(source: Path, seen: probe.Look, limits: Limits) -> list[str]:
     film = ffmpeg.opened(source, limits, t=limits.duration, skip_loop_filter="all")
     picture = ffmpeg.whole_frames(film[str(tracks.video)], tracks)
     if (seen.facts.frame_rate or 0) > OFTEN + 1:
-        picture = picture.filter("fps", OFTEN)
+        picture = picture.filter("fps", OFTEN, eof_action="pass")
     size = by_short_side(seen.facts.width, seen.facts.height, RUNG.short_side)
     streams = [ffmpeg.scaled(picture, size, tracks, "fast_bilinear")]
     options = {
