@@ -21,7 +21,11 @@ class Facts:
 
     `width` and `height` are as people see it: upright, in square pixels. `orientation` is the EXIF
     value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. Seconds and
-    frames a second are floats.
+    frames a second are floats. Names of formats, colours and layouts are ffmpeg's.
+
+    A video's `start` is where its clock begins, `lead` the most that a keyframe is read before it is
+    shown, both in seconds. `steady` says that every frame has a time and that the clock never jumps
+    back; `variable` that frames are not evenly spaced. `video_track` and `audio_track` are the streams used.
 
     `profile` is the video codec's, as ffmpeg names it, `bit_rate` the bits a second of the whole file,
     `texts` its text subtitles. `copies` turns false when somebody tried to copy its streams into an MP4
@@ -43,6 +47,21 @@ class Facts:
     rotation: int = 0
     video_codec: str | None = None
     audio_codec: str | None = None
+    start: float = 0.0
+    lead: float = 0.0
+    steady: bool = True
+    variable: bool = False
+    video_track: int = 0
+    audio_track: int | None = None
+    pixel_format: str = "yuv420p"
+    bit_depth: int = 8
+    matrix: str = "bt709"
+    transfer: str = ""
+    primaries: str = ""
+    field_order: str = "progressive"
+    pixel_aspect: float = 1.0
+    channels: int = 0
+    layout: str = ""
 
     def __post_init__(self) -> None:
         """Take the tracks back as JSON has kept them."""
@@ -67,6 +86,7 @@ class Limits:
     total_pixels: int = 1_000_000_000  # over all frames of an animation
     duration: float = 6 * 3600
     streams: int = 32
+    part: float = 30  # CPU seconds of work in a part of a video: what is lost with a worker
     threads: int = 1  # of a decoder and of each encoder; 0 is as many as helps within the memory limit
 
 

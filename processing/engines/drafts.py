@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from processing import presets
-from processing.engines import child, ffmpeg, probe
+from processing.engines import child, encoding, ffmpeg, probe
 from processing.engines.watching import Progress
 from processing.errors import MediaError
 from processing.facts import Facts, Limits, Made, Order, Product
@@ -89,6 +89,6 @@ def draft(source: Path, seen: probe.Look, limits: Limits) -> list[str]:
     }
     if tracks.audio is not None:
         streams.append(film[str(tracks.audio)].filter("aresample", **{"async": 1, "first_pts": 0}))
-        options |= {"c:a": "aac", "b:a": "96k", "ac": 2, "ar": ffmpeg.AUDIO_RATE}
+        options |= {"c:a": "aac", "b:a": "96k", "ac": 2, "ar": encoding.AUDIO_RATE}
     made = ffmpeg.output(FILE, *streams, f="mp4", movflags="+faststart", **options)
     return ffmpeg.argv(made, limits, "-progress", "pipe:1", "-nostats")

@@ -103,4 +103,4 @@ def placeholder(picture: Image.Image) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(alone.run(inspect, ((render, image_files),), "Every size of one image, without the service."))
+    sys.exit(alone.run(inspect, (alone.Step(render, image_files),), "Every size of one image, without the service."))

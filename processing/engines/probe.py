@@ -28,7 +28,6 @@ TEXT_CODECS = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
 NO_LANGUAGE = ("und", "zxx", "mul", "mis")  # undetermined, none, several, uncoded
 LONGEST_TITLE = 80  # characters: what a menu shows
 
-HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
 MATRICES = {
     "bt709": "bt709",
     "smpte170m": "smpte170m",
@@ -95,21 +94,68 @@ def look(source: Path, limits: Limits, on_tick: Tick = child.nothing) -> Look:
         rotation=turned,
         video_codec=video["codec_name"],
         audio_codec=audio["codec_name"] if audio else None,
+        start=_seconds(container, "start_time"),
+        **_picture(video, min(size)),
+        **_sound(audio),
     )
-    return Look(facts, _tracks(video, audio, rate, min(size)))
+    return Look(facts, ffmpeg.tracks_of(facts))
 
 
-def _tracks(video: Any, audio: Any | None, rate: float | None, lines: int) -> ffmpeg.Tracks:
+@dataclass(frozen=True)
+class Reel:
+    """What an MP4 of ours says of its picture, by its index: frames, size, when the first is shown, what it is of."""
+
+    frames: int
+    width: int
+    height: int
+    first: float
+    duration: float
+    comment: str
+
+
+def reel(source: Path, on_tick: Tick = child.nothing) -> Reel:
+    """The picture of an MP4 of ours; Corrupt where it has none, or no frame."""
+    described, _ = _described(source, Limits(), on_tick)
+    video = _video_stream(described.get("streams", []))
+    frames = int(video.get("nb_frames", 0))
+    if not frames:
+        raise Corrupt(reason="no frames")
+    return Reel(
+        frames,
+        int(video["width"]),
+        int(video["height"]),
+        _seconds(video, "start_time"),
+        _own_duration(described["streams"]),
+        described["format"].get("tags", {}).get("comment", ""),
+    )
+
+
+def _picture(video: Any, lines: int) -> dict[str, Any]:
+    """How the picture is stored, as Facts name it."""
     guess = "bt709" if lines >= HIGH_DEFINITION else "smpte170m"
-    transfer = video.get("color_transfer", "")
-    return ffmpeg.Tracks(
-        video=int(video["index"]),
-        audio=int(audio["index"]) if audio else None,
-        fast=(rate or 0) > ffmpeg.FASTEST + 1,
-        interlaced=video.get("field_order") in ("tt", "bb", "tb", "bt"),
-        matrix=MATRICES.get(video.get("color_space", ""), guess),
-        hdr=transfer if transfer in HDR_TRANSFERS else "",
-    )
+    pixels = video.get("pix_fmt", "")
+    depth = re.search(r"p0?(9|10|12|14|16)(le|be)?$|gray(10|12|14|16)", pixels)
+    return {
+        "video_track": int(video["index"]),
+        "pixel_format": pixels,
+        "bit_depth": int(depth[1] or depth[3]) if depth else 8,
+        "matrix": MATRICES.get(video.get("color_space", ""), guess),
+        "transfer": video.get("color_transfer", ""),
+        "primaries": video.get("color_primaries", ""),
+        "field_order": video.get("field_order", "progressive"),
+        "pixel_aspect": round(float(_pixel_shape(video)), 6),
+    }
+
+
+def _sound(audio: Any | None) -> dict[str, Any]:
+    """How the sound is stored, as Facts name it; nothing of a silent film."""
+    if audio is None:
+        return {}
+    return {
+        "audio_track": int(audio["index"]),
+        "channels": int(audio.get("channels", 0)),
+        "layout": audio.get("channel_layout", ""),
+    }
 
 
 def _described(source: Path, limits: Limits, on_tick: Tick) -> tuple[Any, str]:
@@ -186,14 +232,17 @@ def _refuse_too_large(width: int, height: int, limits: Limits) -> None:
 def _shown_size(size: tuple[int, int], video: Any, turned: int, limits: Limits) -> tuple[int, int]:
     """(width, height) as people see it: square pixels, upright."""
     width, height = size
-    shape = _ratio(video.get("sample_aspect_ratio", "1:1").replace(":", "/")) or Fraction(1)
-    if not 1 / WIDEST_PIXEL <= shape <= WIDEST_PIXEL:
-        shape = Fraction(1)
-    width = max(1, round(width * shape))
+    width = max(1, round(width * _pixel_shape(video)))
     _refuse_too_large(width, height, limits)
     if max(width, height) > ffmpeg.LONGEST_SIDE:
         raise UnsupportedType
     return (height, width) if turned in (TURN, 3 * TURN) else (width, height)
+
+
+def _pixel_shape(video: Any) -> Fraction:
+    """How wide a pixel is for its height; 1 where that is absurd."""
+    shape = _ratio(video.get("sample_aspect_ratio", "1:1").replace(":", "/")) or Fraction(1)
+    return shape if 1 / WIDEST_PIXEL <= shape <= WIDEST_PIXEL else Fraction(1)
 
 
 def _rotation(video: Any) -> int:
@@ -238,7 +287,7 @@ def _duration(container: Any, video: Any, audio: Any | None, packets: _Listing) 
     """
     own = _own_duration([video, audio] if audio else [video])
     claimed = own or _seconds(container, "duration")
-    if claimed and int(container.get("size", 0)) >= THINNEST * claimed:
+    if claimed and int(container.get("size", 0)) >= THINNEST * claimed and claimed <= packets.limits.duration:
         return claimed
     return packets.measure().seconds or claimed or 1 / (_frame_rate(video, packets) or 1)
 
