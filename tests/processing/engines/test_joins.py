@@ -12,8 +12,8 @@ from processing.engines import audio, ladder, packaging, videos
 from processing.facts import Limits, Order
 
 LIMITS = Limits(threads=1)
-SMALL = 0.01  # seconds of work: so that six seconds of 320x180 make some parts
-NOISE = ("-vf", "geq=random(1)*255:128:128,scale=640:360", "-b:v", "4M", "-x264-params", "open-gop=1")
+SMALL = 0.014  # seconds of work: so that six seconds of 320x180 make some parts
+NOISE = ("-vf", "geq=random(1)*255:128:128,scale=320:180", "-b:v", "1M", "-x264-params", "open-gop=1")
 KEYS = ("-g", "12", "-keyint_min", "12", "-sc_threshold", "0")
 
 
@@ -74,9 +74,7 @@ def made(source, folder, product):
         inside.mkdir(parents=True)
         pieces.append(ladder.transcode(replace(order, folder=inside, part=part)).pieces[0].path)
     heard = {piece.name: (piece.path,) for piece in audio.encode(order).pieces}
-    whole = packaging.package(
-        replace(order, pieces={"mp4-360": tuple(pieces), **heard}, presets=(*order.presets, presets.HLS))
-    )
+    whole = packaging.package(replace(order, pieces={"mp4-360": tuple(pieces), **heard}))
     return whole.files[0].path
 
 
@@ -132,7 +130,7 @@ def holding(source, ranges, folder):
 
 def long_one():
     """A film large enough that a part needs less than the whole of it."""
-    return film(*picture("640x360", 12, 24, "nullsrc"), *sound(12), *NOISE, *X264[:2], "-preset", "ultrafast",
+    return film(*picture("80x45", 20, 24, "nullsrc"), *sound(20), *NOISE, *X264[:2], "-preset", "ultrafast",
                 "-pix_fmt", "yuv420p", "-g", "24", "-bf", "2", "-c:a", "aac")  # fmt: skip
 
 
@@ -147,7 +145,7 @@ def sums(path):
 @pytest.mark.parametrize("make", [long_one, hidden_start])
 def test_ranges__are_all_that_a_part_reads(make, tmp_path):
     source = make()
-    product = inspected(source, tmp_path, work=0.15)
+    product = inspected(source, tmp_path, work=0.08)
     assert len(product.parts) > 2
     for part in product.parts:
         sparse = holding(source, part.ranges, tmp_path)
@@ -155,4 +153,4 @@ def test_ranges__are_all_that_a_part_reads(make, tmp_path):
         whole = sums(ladder.transcode(order).pieces[0].path)
         assert sums(ladder.transcode(replace(order, source=sparse)).pieces[0].path) == whole
     held = [sum(end - start for start, end in part.ranges) for part in product.parts]
-    assert max(held) < 0.8 * source.stat().st_size
+    assert max(held) < 0.7 * source.stat().st_size

@@ -68,6 +68,10 @@ def test_hls__silent_film_has_no_group_of_sounds(tmp_path):
     assert "AUDIO" not in made["hls"].path.read_text()
 
 
+def test_hls__film_of_a_single_frame_keeps_the_rules(tmp_path):
+    rfc8216.check(packaged(silent(seconds=0.1), tmp_path)["hls"].path)
+
+
 def test_hls__plays_from_its_master_with_picture_and_sound(whole):
     command = ["ffprobe", "-loglevel", "error", "-allowed_extensions", "ALL", "-print_format", "json", "-show_streams",
                "-show_format", str(whole["hls"].path)]  # fmt: skip
@@ -180,6 +184,14 @@ def test_audio__silence_has_no_loudness_to_change(tmp_path):
 
 def test_audio__silent_film_has_none(tmp_path):
     assert encoded(silent(), tmp_path) == ()
+
+
+def test_audio__of_which_every_packet_is_lost_is_none(tmp_path):
+    whole = film(*picture(), *sound(2), *X264, "-c:a", "aac", "-movflags", "+faststart")
+    facts = videos.inspect(Order(whole, tmp_path, limits=LIMITS)).facts
+    data = whole.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: data.index(b"mdat") + 100])
+    assert audio.encode(Order(tmp_path / "cut.mp4", tmp_path, facts, limits=LIMITS)).pieces == ()
 
 
 def pieces_of(source, folder):
