@@ -25,7 +25,8 @@ class Step:
     owes to an original with these facts. `weight` is its share of the run's progress.
 
     `work` says how much of it such an original, or a part of it, takes, in units of the step's own;
-    `pace` is how many seconds a unit is taken to last until jobs have been measured.
+    `pace` is how many seconds a unit is taken to last until jobs have been measured. `memory` says how
+    many bytes a job holds at its peak.
 
     A step `by_parts` is one job for each part that a video is cut into. `is_set` says that a step's
     files belong together: where one of them is missing or old, all are made again.
@@ -48,6 +49,7 @@ class Step:
     is_hasty: bool = False
     work: Callable[[Facts, Part | None], float] = costs.one
     pace: float = 1
+    memory: Callable[[Facts, Part | None], int] = costs.little
 
 
 # Paces are those of one busy core of 2.4 GHz; the first jobs correct them (`estimates.Measure`).
@@ -63,15 +65,32 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             weight=9,
             work=costs.pictures,
             pace=0.06,
+            memory=costs.picture_bytes,
         ),
     ),
     "video": (
         Step("inspect", videos.inspect, "videos", pace=0.3),
         Step(
-            "poster", videos.grab_poster, "videos", ("inspect",), presets.poster, weight=2, work=costs.poster, pace=0.02
+            "poster",
+            videos.grab_poster,
+            "videos",
+            ("inspect",),
+            presets.poster,
+            weight=2,
+            work=costs.poster,
+            pace=0.02,
+            memory=costs.film_bytes,
         ),
         Step(
-            "ladder", videos.transcode, "videos", ("inspect",), presets.rungs, weight=97, work=costs.ladder, pace=0.02
+            "ladder",
+            videos.transcode,
+            "videos",
+            ("inspect",),
+            presets.rungs,
+            weight=97,
+            work=costs.ladder,
+            pace=0.02,
+            memory=costs.ladder_bytes,
         ),
     ),
 }
