@@ -71,6 +71,8 @@ def changing(run_id: int) -> Iterator[Run]:
             for job in parts.give_up(run):
                 let_in_after(job)
             parts.owe_pieces(run)
+            if parts.owe_plan(run):
+                owe_steps(run)
             queue_ready(run)
         if summary.write(run):
             publishing.withdraw(owed.unwanted(run))
