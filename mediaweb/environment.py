@@ -110,6 +110,12 @@ class Environment(BaseSettings):
         allow_inf_nan=False,
         description="CPU time that a part of a video is cut to; a lost worker costs one part",
     )
+    worker_memory: ByteSize | None = Field(
+        None,
+        alias="MEDIAWEB_WORKER_MEMORY",
+        gt=0,
+        description="what a worker's jobs may hold together; empty: its container's limit, else the machine's",
+    )
     drain_seconds: float = Field(
         10,
         alias="MEDIAWEB_DRAIN_SECONDS",

@@ -1,4 +1,4 @@
-"""What a step takes of a worker: work in units that its seconds grow with. Pure arithmetic.
+"""What a step takes of a worker: work in units that its seconds grow with, and memory. Pure arithmetic.
 
 A unit is about a megapixel that is encoded. Each function's constants are what its other costs came
 to in such units; the seconds of a unit are measured as the service works (see `estimates`).
@@ -29,9 +29,7 @@ def pictures(facts: Facts, part: Part | None) -> float:
 
 def ladder(facts: Facts, part: Part | None) -> float:
     """Of encoding a part, or a whole video, into all its rungs from one decode."""
-    sizes = [presets.by_short_side(facts.width, facts.height, rung.short_side) for rung in presets.rungs(facts)]
-    encoded = sum(width * height for width, height in sizes) / MEGAPIXEL
-    return STARTING + frames(facts, part) * (DECODING * frame(facts) + encoded)
+    return STARTING + frames(facts, part) * (DECODING * frame(facts) + encoded(facts))
 
 
 def decoding(facts: Facts, part: Part | None) -> float:
@@ -57,3 +55,38 @@ def frame(facts: Facts) -> float:
 def frames(facts: Facts, part: Part | None) -> float:
     """Pictures in the part, or in the whole video."""
     return part.frames if part else (facts.duration or 0) * (facts.frame_rate or 0)
+
+
+MIB = 1 << 20
+# What a step holds beside its pictures: ffmpeg or the sandbox, and our own part in it (RSS, 64 x 64 media: 55-70).
+BASE = 80 * MIB
+PIXEL = 6  # bytes: an RGBA decode and a copy on its way to the first size; 100 MP stay under 700 MB
+# The ladder of a 1080p film (3.6 MP in its four rungs) touched 552 MiB at veryfast: x264's lookahead
+# and references, 36 pictures or so for each rung, and the decoder's own.
+RUNG_PIXEL, SOURCE_PIXEL = 120, 30  # bytes
+
+
+def little(facts: Facts, part: Part | None) -> int:
+    """Bytes of a step that measures or copies."""
+    return BASE
+
+
+def picture_bytes(facts: Facts, part: Part | None) -> int:
+    """Bytes of a picture decoded whole."""
+    return BASE + PIXEL * facts.width * facts.height
+
+
+def film_bytes(facts: Facts, part: Part | None) -> int:
+    """Bytes of frames decoded, one after another, beside a few that are kept."""
+    return BASE + SOURCE_PIXEL * facts.width * facts.height
+
+
+def ladder_bytes(facts: Facts, part: Part | None) -> int:
+    """Bytes of one decoder and an encoder for each rung; a part holds as much as the whole."""
+    return film_bytes(facts, part) + round(RUNG_PIXEL * MEGAPIXEL * encoded(facts))
+
+
+def encoded(facts: Facts) -> float:
+    """Megapixels of one picture in all its rungs."""
+    sizes = [presets.by_short_side(facts.width, facts.height, rung.short_side) for rung in presets.rungs(facts)]
+    return sum(width * height for width, height in sizes) / MEGAPIXEL

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heapreplace
 from math import ceil, exp, log
 
 # The first jobs are averaged; later ones move the average by a tenth, so that it follows a change of
@@ -55,28 +56,46 @@ def remaining(expected: float, progress: float, elapsed: float) -> float:
     return progress * shown + (1 - progress) * (1 - progress) * expected
 
 
+def ends(running: Sequence[float], listed: Sequence[float], hands: int) -> tuple[list[float], list[float]]:
+    """When each job ends: those in hand, of which so much is left, and those that a list holds, in its order."""
+    free = [0.0] * max(0, hands - len(running)) + list(running)
+    heapify(free)
+    found = []
+    for seconds in listed:
+        found.append(free[0] + seconds)
+        heapreplace(free, found[-1])
+    return list(running), found
+
+
 @dataclass(frozen=True)
 class Rival:
     """Work on a queue that ours shares it with, in seconds: all there is, what is in hand, what is in the list.
 
-    `ahead` is as much of what is in the list as stands before the first job of ours.
+    `jobs` are how many that is in all. `ahead` is as much of the list as stands before the first of ours.
     """
 
     total: float = 0
+    jobs: int = 0
     running: float = 0
     listed: float = 0
     ahead: float = 0
 
 
-def before(own: float, stages: int, rivals: Sequence[Rival]) -> float:
-    """Seconds of rivals' work that are done before `own` seconds of ours.
+def before(own_jobs: int, stages: int, rivals: Sequence[Rival]) -> float:
+    """Seconds of rivals' work that are done before the last of ours is begun, which has `own_jobs` before it.
 
-    The list takes owners in turn: while ours are worked through, each rival has as much done, but not
-    more than it has. The first stage of ours waits for what stands before it in the list, each later
-    one for what is there by then.
+    The list takes owners in turn, job by job: each rival has as many done meanwhile, but not more than
+    it has. The first stage of ours waits for what stands before it in the list, each later one for
+    what is there by then.
     """
     later = max(0, stages - 1)
-    return sum(min(rival.total, rival.running + max(own, rival.ahead + later * rival.listed)) for rival in rivals)
+    return sum(
+        min(
+            rival.total,
+            rival.running + max(own_jobs * rival.total / max(1, rival.jobs), rival.ahead + later * rival.listed),
+        )
+        for rival in rivals
+    )
 
 
 def left(ahead: float, jobs_ahead: int, own: float, longest: float, hands: int) -> float:

@@ -159,6 +159,8 @@ class Job(ErrorRecorded):
     attempt = models.PositiveIntegerField(default=0)
     progress = models.FloatField(default=0)
     worker = models.CharField(max_length=200, blank=True)
+    memory = models.PositiveBigIntegerField(default=0)  # bytes it stated when it was claimed
+    put_back = models.PositiveSmallIntegerField(default=0)  # times it did not fit beside what a worker had in hand
     lease_until = models.DateTimeField(null=True)
     errors = models.PositiveSmallIntegerField(default=0)  # times it raised something of ours
     crashes = models.PositiveSmallIntegerField(default=0)  # times its worker vanished
@@ -181,6 +183,7 @@ class Job(ErrorRecorded):
         indexes = [
             models.Index(fields=["queue", "queued_at"], name="job_queued", condition=models.Q(status="queued")),
             models.Index(fields=["lease_until"], name="job_running", condition=models.Q(status="running")),
+            models.Index(fields=["worker"], name="job_in_hand", condition=models.Q(status="running")),
             models.Index(fields=["not_before"], name="job_waiting", condition=models.Q(status="waiting")),
             models.Index(fields=["owner", "queue"], name="job_in_list", condition=models.Q(status="queued")),
             models.Index(fields=["owner", "queue", "rank", "run", "id"], name="job_held", condition=HELD),
@@ -197,12 +200,14 @@ class Job(ErrorRecorded):
             self.refresh_from_db()
         return bool(moved)
 
-    def claim(self, worker: str) -> bool:
+    def claim(self, worker: str, memory: int = 0) -> bool:
         """Take a queued job: a new attempt, held by a lease. False: it is not there to be taken."""
         return self.move(
             JobStatus.RUNNING,
             attempt=self.attempt + 1,
             worker=worker,
+            memory=memory,
+            put_back=0,
             lease_until=Now() + LEASE,
             started_at=Now(),
             finished_at=None,

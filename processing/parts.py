@@ -88,20 +88,23 @@ def drop(jobs: Iterable[Job]) -> None:
         Job.objects.filter(pk=job.pk).update(pieces=None)
 
 
+def owe_plan(run: Run) -> bool:
+    """Owe the plan of the parts once more where a job waits for it in vain: in a run that is older than parts."""
+    by_parts = [step for step in pipelines.PIPELINES[run.kind] if step.by_parts]
+    unplanned = run.jobs.filter(status__in=OPEN, plan__isnull=True).values_list("step", flat=True) if by_parts else ()
+    needs = {need for step in by_parts if step.name in set(unplanned) for need in step.needs}
+    return sum(job.owe_again() for job in run.jobs.filter(step__in=needs, status=JobStatus.SUCCEEDED)) > 0
+
+
 def owe_pieces(run: Run) -> None:
-    """Owe once more what a step that is still to be made needs and is not kept: pieces, and the plan of the parts."""
-    steps = {step.name: step for step in pipelines.PIPELINES[run.kind]}
-    fed = [name for name in steps if pipelines.feeders(run.kind, name)]
+    """Owe once more the pieces that a step which is still to be made needs, and that are not kept."""
+    fed = [step.name for step in pipelines.PIPELINES[run.kind] if pipelines.feeders(run.kind, step.name)]
     for name in run.jobs.filter(step__in=fed, status__in=OPEN).values_list("step", flat=True).distinct():
         if owed.missing(run)[name]:
             for job in feeding(run, name).filter(status=JobStatus.SUCCEEDED):
                 if not is_fed_by(run, job):
                     drop([job])
                     job.owe_again()
-    for job in run.jobs.filter(status=JobStatus.WAITING, plan__isnull=True):
-        if job.step in steps and steps[job.step].by_parts:
-            for planning in run.jobs.filter(step__in=steps[job.step].needs, status=JobStatus.SUCCEEDED):
-                planning.owe_again()
 
 
 def is_fed_by(run: Run, job: Job) -> bool:

@@ -42,7 +42,8 @@ class Step:
     owes to an original with these facts. `weight` is its share of the run's progress.
 
     `work` says how much of it such an original, or a part of it, takes, in units of the step's own;
-    `pace` is how many seconds a unit is taken to last until jobs have been measured.
+    `pace` is how many seconds a unit is taken to last until jobs have been measured. `memory` says how
+    many bytes a job holds at its peak.
 
     A step `by_parts` is one job for each part that a video is cut into. `is_set` says that a step's
     files belong together: where one of them is missing or old, all are made again.
@@ -67,6 +68,7 @@ class Step:
     reads_original: bool = True
     work: Callable[[Facts, Part | None], float] = costs.one
     pace: float = 1
+    memory: Callable[[Facts, Part | None], int] = costs.little
 
 
 # Paces are those of one busy core of 2.4 GHz; the first jobs correct them (`estimates.Measure`).
@@ -82,6 +84,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             weight=9,
             work=costs.pictures,
             pace=0.06,
+            memory=costs.picture_bytes,
         ),
     ),
     "video": (
@@ -99,8 +102,18 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             works_for="package",
             told=draft_of,
             is_hasty=True,
+            memory=costs.film_bytes,
         ),
-        Step("poster", videos.grab_poster, "videos", ("inspect",), presets.poster, work=costs.poster, pace=0.02),
+        Step(
+            "poster",
+            videos.grab_poster,
+            "videos",
+            ("inspect",),
+            presets.poster,
+            work=costs.poster,
+            pace=0.02,
+            memory=costs.film_bytes,
+        ),
         Step(
             "audio",
             audio.encode,
@@ -123,6 +136,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             by_parts=True,
             works_for="package",
             told=presets.rungs,
+            memory=costs.ladder_bytes,
         ),
         Step(
             "package",
@@ -136,8 +150,26 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             is_set=True,
             reads_original=False,
         ),
-        Step("storyboard", storyboards.make, "videos", ("inspect",), presets.storyboard, work=costs.copying, pace=0.1),
-        Step("preview", previews.make, "videos", ("inspect",), presets.preview, work=costs.poster, pace=0.05),
+        Step(
+            "storyboard",
+            storyboards.make,
+            "videos",
+            ("inspect",),
+            presets.storyboard,
+            work=costs.copying,
+            pace=0.1,
+            memory=costs.film_bytes,
+        ),
+        Step(
+            "preview",
+            previews.make,
+            "videos",
+            ("inspect",),
+            presets.preview,
+            work=costs.poster,
+            pace=0.05,
+            memory=costs.film_bytes,
+        ),
         Step("subtitles", subtitles.extract, "videos", ("inspect",), presets.subtitles, work=costs.copying, pace=0.02),
     ),
 }

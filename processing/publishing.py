@@ -32,7 +32,10 @@ def key_of(job: Job, made: Made | Piece) -> str:
     if isinstance(made, Piece):
         folder, name = storage.PIECES, f"{made.name}.{job.part}"
     else:
-        folder, name = storage.RENDITIONS, f"{made.preset}.{slugify(made.name)}" if made.name else made.preset
+        folder, name = (
+            storage.RENDITIONS,
+            f"{made.preset}.{slugify(Path(made.name).stem)}" if made.name else made.preset,
+        )
     return f"{folder}/{job.run.original_id}/{name}.{job.pk}-{job.attempt}{made.path.suffix}"
 
 

@@ -18,7 +18,20 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from processing import doorbells, events, hands, lines, owed, parts, pipelines, publishing, speeds, storage, summary
+from processing import (
+    doorbells,
+    events,
+    hands,
+    lines,
+    memory,
+    owed,
+    parts,
+    pipelines,
+    publishing,
+    speeds,
+    storage,
+    summary,
+)
 from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
@@ -76,6 +89,8 @@ def changing(run_id: int) -> Iterator[Run]:
             for job in parts.give_up(run):
                 let_in_after(job)
             parts.owe_pieces(run)
+            if parts.owe_plan(run):
+                owe_steps(run)
             queue_ready(run)
         if summary.write(run):
             publishing.withdraw(owed.unwanted(run))
@@ -177,16 +192,31 @@ def run(job_id: int, worker: str) -> None:
     """Answer a ring: make what the job owes, unless it is not there to be taken."""
     job = Job.objects.select_related("run__original").filter(pk=job_id).first()
     try:
-        if job and claim(job, worker):
+        if job and take(job, worker):
             attempt(job)
     except (JobLost, Run.DoesNotExist):
         log.info("%s is not ours any longer", job)
 
 
-def claim(job: Job, worker: str) -> bool:
+def take(job: Job, worker: str) -> bool:
+    """Claim the job if it fits beside what this worker has in hand; else put it back for a while, for any worker."""
+    stated = memory.stated(job)
+    with memory.deciding():
+        if job.put_back >= memory.PATIENCE or memory.fits(stated, worker):
+            return claim(job, worker, stated)
+    log.info("%s does not fit now: it would hold %s MiB", job, stated >> 20)
     with changing(job.run_id):
         let_in_after(job)
-        return job.claim(worker)
+        later = {"not_before": Now() + memory.PUT_BACK, "put_back": job.put_back + 1}
+        if job.status == JobStatus.QUEUED:
+            job.move(JobStatus.WAITING, **later)
+    return False
+
+
+def claim(job: Job, worker: str, stated: int = 0) -> bool:
+    with changing(job.run_id):
+        let_in_after(job)
+        return job.claim(worker, stated)
 
 
 def let_in_after(job: Job) -> None:
@@ -216,6 +246,7 @@ def attempt(job: Job) -> None:
     """One try at a claimed job, ending in a recorded success or failure, or JobLost."""
     try:
         with Heartbeat(lambda progress: renew(job, progress)) as heartbeat:
+            memory.wait_for_room(job, heartbeat)
             make_and_publish(job, heartbeat)
     except (JobLost, Run.DoesNotExist):
         raise

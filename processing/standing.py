@@ -1,9 +1,9 @@
 """Where runs stand in line and how long they still take: from rows, in a few queries for a whole page."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, Self
 
 from django.db.models import Case, Count, F, FloatField, Max, Sum, Value, When, Window
@@ -29,10 +29,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What waits of one owner on one queue, for its window or for other steps: seconds, and how many are held."""
+    """What waits of one owner on one queue, for its window or for other steps, and how many of it are held."""
 
     seconds: float = 0
     held: int = 0
+    jobs: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Lines:
     waiting: Mapping[tuple[int | None, str], Waiting]
     own: Mapping[tuple[int, str], Waiting]
     now: datetime
+    played: dict[str, dict[int, float]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, runs: Iterable[Run]) -> Self:
@@ -106,15 +108,26 @@ class Lines:
         return max(self.left_on(name, run, jobs, mine) for name, mine in by_queue.items())
 
     def left_on(self, queue: str, run: Run, jobs: Sequence[Job], mine: Sequence[Job]) -> float:
+        """Seconds until the run's last job on this queue has ended; exact, if paces are, once all are in the list."""
+        if all(job.status != JobStatus.WAITING for job in jobs):
+            ends = self.ends(queue)
+            return max(ends.get(job.pk, 0.0) for job in mine)
         longest, stages = self.chains(run, jobs)
-        pending = [job for job in mine if job.status != JobStatus.RUNNING]
         own = sum(map(self.seconds, mine))
-        if not pending:
-            return longest
-        rivals, older, jobs_ahead = self.around(queue, mine, pending)
-        turn = older + sum(map(self.seconds, pending))
-        ahead = older + estimates.before(turn, stages, rivals)
+        older, own_jobs, jobs_ahead, rivals = self.around(queue, mine)
+        ahead = older + estimates.before(own_jobs, stages, rivals)
         return estimates.left(ahead, jobs_ahead, own, longest, self.hands[queue])
+
+    def ends(self, queue: str) -> dict[int, float]:
+        """When the jobs in hand and in the list will have ended, by their ids."""
+        if queue not in self.played:
+            active = [job for job in self.active if job.queue == queue]
+            running = [job for job in active if job.status == JobStatus.RUNNING]
+            listed = sorted((job for job in active if job.status == JobStatus.QUEUED), key=order)
+            left, waits = ([self.seconds(job) for job in jobs] for jobs in (running, listed))
+            found = chain(*estimates.ends(left, waits, self.hands[queue]))
+            self.played[queue] = dict(zip((job.pk for job in (*running, *listed)), found, strict=True))
+        return self.played[queue]
 
     def chains(self, run: Run, jobs: Sequence[Job]) -> tuple[float, int]:
         """The longest chain of these jobs: its seconds, and how many of its steps have still to stand in line."""
@@ -127,42 +140,59 @@ class Lines:
         stands = {job.step: 1.0 for job in jobs if job.status != JobStatus.RUNNING}
         return estimates.chain(needs, seconds), round(estimates.chain(needs, stands))
 
-    def around(self, queue: str, mine: Sequence[Job], pending: Sequence[Job]) -> tuple[list[Rival], float, int]:
-        """On this queue: the rivals, the seconds of the same owner's older runs, and how many jobs go before."""
-        me = mine[0]
-        first = first_in_line(pending)
-        listed = first is not None and first.status == JobStatus.QUEUED
-        active = [job for job in self.active if job.queue == queue and job.run_id != me.run_id]
-        by_owner: dict[int | None, list[Job]] = defaultdict(list)
-        for job in active:
-            by_owner[job.owner_id].append(job)
+    def around(self, queue: str, mine: Sequence[Job]) -> tuple[float, int, int, list[Rival]]:
+        """What goes before the last of these on this queue.
 
-        def goes_before(job: Job) -> bool:
-            return job.status == JobStatus.RUNNING or first is None or not listed or order(job) < order(first)
-
-        waiting_own = sum(self.seconds(job) for job in mine if job.status == JobStatus.WAITING)
-        up_to_me = self.own.get((me.run_id, queue), Waiting())
-        older = [job for job in by_owner.get(me.owner_id, ()) if (job.rank, job.run_id) < (me.rank, me.run_id)]
-        seconds_older = max(0.0, up_to_me.seconds - waiting_own) + sum(map(self.seconds, older))
-        rivals = []
-        for owner in {owner for owner, name in self.waiting if name == queue} | set(by_owner):
-            theirs = [job for job in by_owner.get(owner, ()) if job not in older]
-            running = sum(self.seconds(job) for job in theirs if job.status == JobStatus.RUNNING)
-            queued = [job for job in theirs if job.status == JobStatus.QUEUED]
-            in_list = sum(map(self.seconds, queued))
-            behind = self.waiting.get((owner, queue), Waiting()).seconds
-            if owner == me.owner_id:  # younger runs: what is in the list already goes before our later stages
-                behind = 0
-            rivals.append(
-                Rival(
-                    total=running + in_list + behind,
-                    running=running,
-                    listed=in_list,
-                    ahead=sum(self.seconds(job) for job in queued if goes_before(job)),
-                )
+        The seconds of the same owner's older runs, how many of that owner's jobs go before, how many of
+        all owners' may, and the rivals: each other owner, and the same one's younger runs.
+        """
+        me, first = mine[0], first_in_line(mine)
+        others = [job for job in self.active if job.queue == queue and job.run_id != me.run_id]
+        older = [job for job in others if job.owner_id == me.owner_id and rank(job) < rank(me)]
+        rest: dict[int | None, list[Job]] = {owner: [] for owner, name in self.waiting if name == queue}
+        for job in others:
+            if job not in older:
+                rest.setdefault(job.owner_id, []).append(job)
+        up_to_me, ours = self.own.get((me.run_id, queue), Waiting()), self.sum_of(mine)
+        own_jobs = len(older) + up_to_me.jobs - ours.jobs + len(mine) - 1
+        seconds = sum(map(self.seconds, older)) + up_to_me.seconds - ours.seconds
+        jobs_ahead = sum(goes_before(job, first) for job in others) + up_to_me.held - ours.held
+        rivals = [
+            self.rival(
+                theirs, first, Waiting() if owner == me.owner_id else self.waiting.get((owner, queue), Waiting())
             )
-        held = max(0, up_to_me.held - sum(job.held_at is not None for job in mine))
-        return rivals, seconds_older, held + sum(map(goes_before, active))
+            for owner, theirs in rest.items()
+        ]
+        return max(0.0, seconds), own_jobs, jobs_ahead, rivals
+
+    def sum_of(self, jobs: Sequence[Job]) -> Waiting:
+        waiting = [job for job in jobs if job.status == JobStatus.WAITING]
+        held = sum(job.held_at is not None for job in waiting)
+        return Waiting(sum(map(self.seconds, waiting)), held, len(waiting))
+
+    def rival(self, active: Sequence[Job], first: Job | None, behind: Waiting) -> Rival:
+        running = sum(self.seconds(job) for job in active if job.status == JobStatus.RUNNING)
+        queued = [job for job in active if job.status == JobStatus.QUEUED]
+        listed = sum(map(self.seconds, queued))
+        return Rival(
+            total=running + listed + behind.seconds,
+            jobs=len(active) + behind.jobs,
+            running=running,
+            listed=listed,
+            ahead=sum(self.seconds(job) for job in queued if goes_before(job, first)),
+        )
+
+
+def goes_before(job: Job, first: Job | None) -> bool:
+    """Whether a job in hand or in the list is begun before this one, which may still be held."""
+    if job.status == JobStatus.RUNNING or first is None or first.status != JobStatus.QUEUED:
+        return True
+    return order(job) < order(first)
+
+
+def rank(job: Job) -> tuple[int, int]:
+    """How runs stand in their owner's line."""
+    return job.rank, job.run_id
 
 
 def first_in_line(jobs: Sequence[Job]) -> Job | None:
@@ -191,8 +221,12 @@ def waiting() -> Any:
 
 def sums(measures: Measures) -> dict[tuple[int | None, str], Waiting]:
     """What waits of each owner on each queue."""
-    rows = waiting().values("owner", "queue").annotate(seconds=Sum(expected(measures)), held=Count("held_at"))
-    return {(row["owner"], row["queue"]): Waiting(row["seconds"], row["held"]) for row in rows}
+    rows = (
+        waiting()
+        .values("owner", "queue")
+        .annotate(seconds=Sum(expected(measures)), held=Count("held_at"), jobs=Count("pk"))
+    )
+    return {(row["owner"], row["queue"]): Waiting(row["seconds"], row["held"], row["jobs"]) for row in rows}
 
 
 def sums_up_to(
@@ -204,8 +238,9 @@ def sums_up_to(
     rows = rows.annotate(
         seconds_so_far=Window(Sum(expected(measures)), **line),
         held_so_far=Window(Count("held_at"), **line),
+        jobs_so_far=Window(Count("pk"), **line),
         # Of a window, so that it is asked after the sums were made.
         whose=Window(Max("run"), partition_by=[F("run")]),
     ).filter(whose__in=list(runs))
-    found = rows.values_list("run", "queue", "seconds_so_far", "held_so_far")
-    return {(run, queue): Waiting(seconds, held) for run, queue, seconds, held in found}
+    found = rows.values_list("run", "queue", "seconds_so_far", "held_so_far", "jobs_so_far")
+    return {(run, queue): Waiting(*sums) for run, queue, *sums in found}

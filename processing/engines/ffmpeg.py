@@ -40,7 +40,6 @@ FASTEST = 60  # frames a second: more doubles the bytes and no browser shows the
 THREADS = 4  # of each codec where that is left open (0): five codecs of four keep 16 cores busy in 4 GiB
 LONGEST_SIDE = 16_384  # pixels: the most that x264 encodes
 DROPPED: dict[str, Any] = {"map_metadata": -1, "map_chapters": -1, "sn": None, "dn": None}  # of every output
-AUDIO_RATE = 48_000  # Hz
 THUMBNAIL_FRAMES = 30  # buffered by the filter, 4 MB each at the poster's size
 INTERLACED = ("tt", "bb", "tb", "bt")
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG

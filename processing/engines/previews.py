@@ -6,7 +6,7 @@ from pathlib import Path
 import ffmpeg as ff
 
 from processing.engines import child, ffmpeg, probe
-from processing.errors import Corrupt
+from processing.errors import Corrupt, NoVideo, UnsupportedType
 from processing.facts import Facts, Limits, Made, Order, Product
 from processing.presets import Preview, by_short_side
 
@@ -42,7 +42,10 @@ def filmed(order: Order, seen: probe.Look, preset: Preview, chosen: Sequence[tup
     argv = preview(order.source, seen, preset, chosen, order.limits)
     with probe.blaming(order.source, BOUNDS, order.limits):
         child.run(argv, BOUNDS, folder=order.folder, on_tick=tick)
-    return probe.look(order.folder / file_name(preset), Limits(), tick).facts
+    try:
+        return probe.look(order.folder / file_name(preset), Limits(), tick).facts
+    except (NoVideo, UnsupportedType) as error:  # ours are both, unless they are empty
+        raise Corrupt(reason="no frame could be decoded") from error
 
 
 def file_name(preset: Preview) -> str:
@@ -72,7 +75,9 @@ def preview(
     for start, length in chosen:
         film = ffmpeg.opened(source, limits, ss=f"{start:.3f}", noaccurate_seek=None)
         picture = ffmpeg.whole_frames(film[str(tracks.video)], tracks).filter("setpts", "PTS-STARTPTS")
-        picture = picture.filter("fps", preset.frame_rate).filter("trim", duration=f"{length:.3f}")
+        # A lone frame has no length, and would be rounded away.
+        picture = picture.filter("fps", preset.frame_rate, eof_action="pass")
+        picture = picture.filter("trim", duration=f"{length:.3f}")
         pictures.append(ffmpeg.scaled(picture, size, tracks, "bicubic"))
     joined = ff.concat(*pictures) if len(pictures) > 1 else pictures[0]
     options = {

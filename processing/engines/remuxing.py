@@ -1,17 +1,19 @@
 """The source's own streams as an MP4 that plays at once: copied, not encoded."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from processing.engines import child, ffmpeg, probe
 from processing.engines.watching import Progress
-from processing.errors import Corrupt
+from processing.errors import MediaError
 from processing.facts import Facts, Limits, Made, Order, Product
 
 MEMORY = 1536 * child.MIB  # nothing is decoded; the index of a 6 h film is some megabytes
 # A copy runs as fast as the disk, twice, as fast start moves it all: 20 GiB at 10 MB/s are 70 min.
 SLOWEST, ALLOWANCE = 5_000_000, 120  # bytes a second, seconds
 STALL = 300
+FIRST_FRAME = child.Bounds(seconds=60, stall=60, memory=MEMORY)  # 8K HEVC takes 2 s
 # An MP4's own boxes take 1 % of a film; a broken one may say each frame twice.
 GROWTH, ROOM = 2, 16 * child.MIB
 CLOSE_ENOUGH, ROUNDING = 0.05, 0.5  # of the duration, and seconds, that may be missing
@@ -47,10 +49,18 @@ def copied(order: Order, seen: probe.Look, path: Path) -> Facts | None:
     try:
         with probe.blaming(order.source, bounds, order.limits):
             child.run(argv, bounds, folder=order.folder, on_line=progress.read, on_tick=progress.tick)
-        facts = probe.look(path, Limits(), progress.tick).facts
-    except Corrupt:
+        made = probe.look(path, Limits(), progress.tick)
+    except MediaError:
         return None
-    return facts if is_the_same(seen.facts, facts) else None
+    return made.facts if is_the_same(seen.facts, made.facts) and begins(path, made, progress) else None
+
+
+def begins(path: Path, made: probe.Look, progress: Progress) -> bool:
+    """Whether the copy's first frame can be decoded: that of an encrypted film cannot."""
+    shown: list[str] = []
+    with suppress(MediaError), probe.blaming(path, FIRST_FRAME, Limits()):
+        child.run(first_frame(path, made.tracks), FIRST_FRAME, on_line=shown.append, on_tick=progress.tick)
+    return any(not line.startswith("#") for line in shown)
 
 
 def is_the_same(source: Facts, copy: Facts) -> bool:
@@ -62,6 +72,12 @@ def is_the_same(source: Facts, copy: Facts) -> bool:
 def shape(facts: Facts) -> tuple[object, ...]:
     """What must not change on the way."""
     return facts.width, facts.height, facts.rotation, facts.video_codec, facts.audio_codec
+
+
+def first_frame(path: Path, tracks: ffmpeg.Tracks) -> list[str]:
+    """ffmpeg's argv for a line on stdout for the first frame; others are comments."""
+    film = ffmpeg.opened(path, Limits())
+    return ffmpeg.argv(ffmpeg.output("-", film[str(tracks.video)], f="framecrc", **{"frames:v": 1}), Limits())
 
 
 def copy(source: Path, tracks: ffmpeg.Tracks, name: str, limits: Limits) -> list[str]:

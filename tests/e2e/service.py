@@ -128,6 +128,11 @@ def state(client: httpx.Client, original_id: str) -> dict[str, Any]:
     return dict(response.json())
 
 
+def files_of(original: dict[str, Any]) -> int:
+    """How many files its renditions are."""
+    return sum(1 + len(item["files"]) for item in original["renditions"])
+
+
 def all_final(client: httpx.Client, ids: Iterable[str]) -> list[dict[str, Any]]:
     """Their JSON, once every one of them has ended; empty before."""
     states = [state(client, original_id) for original_id in ids]

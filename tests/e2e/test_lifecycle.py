@@ -36,7 +36,7 @@ def test_video__plays_from_any_second(service, clip):
         [original] = until(lambda: all_final(client, [original_id]), 60)
         assert original["status"] == "ready", original
         made = {item["preset"]: item for item in original["renditions"]}
-        assert set(made) == {"poster", "mp4-360"}
+        assert set(made) == {"source", "poster", "mp4-360", "hls", "storyboard", "preview"}
         part = httpx.get(made["mp4-360"]["url"], headers={"Range": "bytes=1000-1999"})
         assert (part.status_code, len(part.content)) == (206, 1000)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.service import Service, all_final, send
+from tests.e2e.service import Service, all_final, files_of, send
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -40,12 +40,12 @@ def test_kill_everything_while_busy__all_end_ready_and_once(make_service, phone_
         assert {item["status"] for item in originals} == {"ready"}, [item["error"] for item in originals]
         for original in originals:
             presets = [item["preset"] for item in original["renditions"]]
-            assert len(presets) == len(set(presets)) == (6 if original["kind"] == "image" else 4)
+            assert len(presets) == len(set(presets)) == (6 if original["kind"] == "image" else 8)
 
     until(lambda: not service.running("ffmpeg"), 10)
     service.manage("gc", "--older-than", "0")
     kept = [path for path in (service.data / "media").rglob("*") if path.is_file()]
-    assert len(kept) == 20 + 12 * 6 + 8 * 4
+    assert len(kept) == 20 + sum(files_of(original) for original in originals)
     assert "0 files would be removed" in service.manage("gc", "--dry-run", "--older-than", "0")
 
 

@@ -59,11 +59,16 @@ def test_remaining__believes_progress_more_the_more_there_is(progress, elapsed, 
 
 
 def test_before__rivals_take_turns_and_no_more_than_they_have():
-    flood = Rival(total=1000, running=1, listed=8, ahead=8)
-    assert estimates.before(2, 1, [flood]) == 9, "what stands before it"
-    assert estimates.before(2, 2, [flood]) == 17, "and once more for its second stage"
-    assert estimates.before(50, 1, [flood]) == 51, "as much as ours, where ours is more"
-    assert estimates.before(50, 1, [Rival(total=3, listed=3, ahead=3)]) == 3
+    flood = Rival(total=1000, jobs=1000, running=1, listed=8, ahead=8)
+    assert estimates.before(0, 1, [flood]) == 9, "what stands before it"
+    assert estimates.before(1, 2, [flood]) == 17, "and once more for its second stage"
+    assert estimates.before(50, 1, [flood]) == 51, "a job for each of ours"
+    assert estimates.before(50, 1, [Rival(total=3, jobs=3, listed=3, ahead=3)]) == 3
+
+
+def test_ends__each_hand_takes_the_next_as_it_gets_free():
+    assert estimates.ends([5.0], [2.0, 2.0, 4.0], hands=2) == ([5.0], [2.0, 4.0, 8.0])
+    assert estimates.ends([5.0, 1.0], [2.0], hands=1) == ([5.0, 1.0], [3.0]), "a worker just left"
 
 
 def test_left__is_shared_among_the_hands_but_a_chain_is_not():

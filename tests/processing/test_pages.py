@@ -10,9 +10,9 @@ from django.contrib.auth.models import Permission, User
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from processing import listing, queues, runner
+from processing import listing, queues, runner, worker
 from processing.errors import CLOSER, SENTENCES
-from processing.models import Job, JobStatus, Run, RunStatus
+from processing.models import Job, JobStatus, Run, RunStatus, Speed
 from processing.queues import Queue
 from processing.templatetags.showing import REASONS, STATES, age, clock, percent, sentence, spell
 from processing.timeline import Timeline
@@ -149,6 +149,25 @@ def test_desk__retry_all_that_match(client, charlie, alice):
     assert response.url == "/status/?q=cat"
     assert Run.objects.get(pk=match.pk).status == "received"
     assert Run.objects.get(pk=other.pk).status == "failed"
+
+
+def test_desk__moves_the_ticked_ones_to_the_front_the_oldest_first(client, charlie, alice):
+    first, second, third, ready = a_run(alice), a_run(alice), a_run(alice), a_run(alice, status="ready")
+    ticked = [run.original_id for run in (second, third, ready)]
+    client.post("/status/", {"action": "front", "run": ticked})
+    assert list(Run.objects.order_by("rank", "pk").values_list("pk", flat=True))[:2] == [second.pk, third.pk]
+    assert set(Run.objects.filter(rank=0).values_list("pk", flat=True)) == {first.pk, ready.pk}
+
+
+@pytest.mark.parametrize(("language", "left"), [("en", "about 1:40"), ("es", "aprox. 1:40")])
+def test_desk__says_place_and_time_left_in_the_readers_language(client, charlie, upload, language, left):
+    upload()
+    Speed.objects.create(queue="images", step="inspect", pace=100, work=1)
+    Speed.objects.create(queue="images", step="thumbnails", pace=0.01, work=1)
+    worker.be_present(["images"])
+    page = client.get("/status/", headers={"Accept-Language": language}).content.decode()
+    assert left in page
+    assert ">#1<" in page
 
 
 def test_desk__cancel_leaves_what_is_finished(client, charlie, alice):

@@ -390,6 +390,20 @@ def test_run_of_before_parts__is_cut_when_something_is_owed(studio, upload):
     assert Run.objects.get().status == RunStatus.READY
 
 
+@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.RUNNING])
+def test_run_of_before_parts__in_the_middle_at_an_upgrade_goes_all_the_way(studio, upload, status):
+    upload()
+    work(rings=1)
+    Job.objects.exclude(step__in=("inspect", "ladder")).delete()
+    Job.objects.filter(step="ladder", part__gt=0).delete()
+    Job.objects.filter(step="ladder").update(plan=None, status=status, lease_until=now() - timedelta(seconds=1))
+    runner.sweep()
+    work()
+    assert Run.objects.get().status == RunStatus.READY
+    assert Run.objects.get().pipeline_version
+    assert text_of("high") == ALL_HIGH + "sound"
+
+
 def test_piece_that_is_gone__is_made_again(studio, upload):
     until_only_package_is_left(studio, upload)
     storage.drop(jobs("ladder")[2].pieces[0]["key"])

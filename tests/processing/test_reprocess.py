@@ -344,7 +344,8 @@ def test_version__is_another_for_every_change_of_what_is_owed(deploy):
 
 @pytest.mark.parametrize("kind", pipelines.PIPELINES)
 def test_preset_names__are_all_there_are(kind):
-    known = {"image": presets.ON, "video": (presets.POSTER, *presets.LADDER)}[kind]
+    film = (presets.SOURCE, presets.POSTER, presets.HLS, presets.STORYBOARD, presets.PREVIEW, presets.SUBTITLES)
+    known = {"image": presets.ON, "video": (*film, *presets.LADDER)}[kind]
     assert set(pipelines.preset_names(kind)) == {preset.name for preset in known}
     assert len(pipelines.version(kind)) == Run._meta.get_field("pipeline_version").max_length
 

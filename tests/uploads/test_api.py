@@ -15,7 +15,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import AsyncClient, AsyncRequestFactory, Client
 from django.utils.timezone import now
 
-from processing import events, storage
+from processing import events, storage, worker
+from processing.bridge import connection
 from processing.models import Job, JobStatus, Run, RunStatus
 from tests.conftest import photo_bytes
 from tests.outage import broker_away
@@ -356,6 +357,26 @@ def a_rendition(original: Any, preset: str, width: int) -> None:
     original.renditions.create(
         preset=preset, version=1, key=f"renditions/{preset}.x", content_type="", width=width, height=1, bytes=1
     )
+
+
+def test_front__is_for_editors(upload, program, alice, charlie):
+    original = upload()
+    assert program.post(at(original, "front")).status_code == 403
+    alice.groups.add(*charlie.groups.all())
+    answer = program.post(at(original, "front"))
+    assert (answer.status_code, answer.json()["queue_position"]) == (202, 1)
+    assert Run.objects.get(original=original).rank < 0
+
+
+def test_list__says_place_and_seconds_left_of_each(upload, program):
+    connection().flushall()
+    upload()
+    upload()
+    said = [(item["queue_position"], item["eta_seconds"]) for item in program.get(LIST).json()["items"]]
+    assert said == [(2, None), (1, None)]
+    worker.be_present(["images"])
+    newer, older = program.get(LIST).json()["items"]
+    assert 0 < older["eta_seconds"] < newer["eta_seconds"]
 
 
 def test_reprocess__owes_every_file_again_and_shows_the_old_ones_meanwhile(upload, program):

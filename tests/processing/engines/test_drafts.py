@@ -1,7 +1,7 @@
 """A first version that plays soon."""
 
 import pytest
-from films import X264, film, picture, silent, sound, streams, talkie, upright
+from films import X264, film, picture, seen, silent, sound, streams, talkie, upright
 
 from processing.engines import drafts, videos
 from processing.facts import Facts, Limits, Order
@@ -26,7 +26,7 @@ def phone(codec="h264", profile="High", size=(1920, 1080), duration=60, **more):
 
 @pytest.mark.parametrize(
     "facts",
-    [phone("hevc", "Main"), phone(bit_rate=17_000_000), phone(copies=False), phone(audio_codec="pcm_s16le")],
+    [phone("hevc", "Main"), phone(bit_rate=48_000_000), phone(copies=False), phone(audio_codec="pcm_s16le")],
 )
 def test_pays__where_nothing_of_the_source_plays_well(facts):
     assert drafts.pays(facts)
@@ -34,7 +34,13 @@ def test_pays__where_nothing_of_the_source_plays_well(facts):
 
 @pytest.mark.parametrize(
     "facts",
-    [phone(), phone("hevc", "Main", duration=5), phone("hevc", "Main", size=(640, 360)), phone(duration=None)],
+    [
+        phone(),
+        phone(bit_rate=17_000_000),
+        phone("hevc", "Main", duration=5),
+        phone("hevc", "Main", size=(640, 360)),
+        phone(duration=None),
+    ],
 )
 def test_pays__not_where_the_source_plays_or_the_ladder_is_as_soon(facts):
     assert not drafts.pays(facts)
@@ -76,6 +82,23 @@ def test_draft__sound_that_starts_late_stays_in_time(tmp_path):
 @pytest.mark.usefixtures("_short_films_pay")
 def test_draft__silent_film_stays_silent(tmp_path):
     assert set(streams(make(silent(), tmp_path)[0].path)) == {"video"}
+
+
+@pytest.mark.usefixtures("_short_films_pay")
+def test_draft__of_a_single_frame_without_a_length(tmp_path):
+    assert make(film(*picture(rate=60, seconds=0.016), *X264, name="film.mkv"), tmp_path)
+
+
+@pytest.mark.usefixtures("_short_films_pay")
+def test_draft__variable_rate_keeps_its_times(tmp_path):
+    jumpy = film(*picture(rate=10), *X264, "-vf", "select='not(between(n,5,11))'", "-vsync", "vfr")
+    (made,) = make(jumpy, tmp_path)
+    assert times(made.path) == pytest.approx(times(jumpy), abs=0.002)
+
+
+def times(path):
+    packets = seen(path, "-select_streams", "v", "-show_entries", "packet=pts_time")["packets"]
+    return sorted(float(packet["pts_time"]) for packet in packets)
 
 
 @pytest.mark.usefixtures("_short_films_pay")

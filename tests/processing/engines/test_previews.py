@@ -39,8 +39,10 @@ def test_make__of_a_short_film_is_the_film(tmp_path):
     assert make(silent(seconds=2), tmp_path).duration == pytest.approx(2, abs=0.1)
 
 
-def test_make__of_a_single_frame(tmp_path):
-    assert make(silent(seconds=0.1), tmp_path).width == 320
+@pytest.mark.parametrize("name", ["film.mp4", "film.avi", "film.wmv"])  # the last says no length of its frame
+def test_make__of_a_single_frame(tmp_path, name):
+    codec = ("-c:v", "wmv2") if name == "film.wmv" else X264
+    assert make(film(*picture(seconds=0.1), *codec, name=name), tmp_path).width == 320
 
 
 @pytest.mark.parametrize("clockwise", [90, 270])

@@ -169,6 +169,16 @@ def test_remux__what_cannot_be_copied_makes_no_file_and_is_owed_no_more(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_remux__encrypted_film_cannot_be_played_as_it_is(tmp_path):
+    key = "76a6c65c5ea762046bd749a2e632ccbb"
+    locked = film(
+        "-i", str(silent()), "-c", "copy",
+        "-encryption_scheme", "cenc-aes-ctr", "-encryption_key", key, "-encryption_kid", key,
+    )  # fmt: skip
+    product = remux(locked, tmp_path)
+    assert (product.files, product.facts.copies) == ((), False)
+
+
 def test_remux__file_cut_off_is_not_the_same(tmp_path):
     whole = film(*picture(seconds=8), *X264, "-movflags", "+faststart").read_bytes()
     source = tmp_path / "cut.mp4"
