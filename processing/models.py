@@ -195,10 +195,14 @@ class Job(ErrorRecorded):
 
 
 class Rendition(models.Model):
-    """A finished file made from an original. The row exists only if the file is complete."""
+    """A finished file made from an original. The row exists only if the file is complete.
+
+    `name` is empty for the file a preset is known by; its companions have one each.
+    """
 
     original = models.ForeignKey("uploads.Original", models.CASCADE, related_name="renditions")
     preset = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, blank=True, default="")
     version = models.PositiveSmallIntegerField()
     key = models.CharField(max_length=200)
     content_type = models.CharField(max_length=40)
@@ -211,7 +215,7 @@ class Rendition(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["original", "preset"], name="one_rendition_per_preset"),
+            models.UniqueConstraint(fields=["original", "preset", "name"], name="one_rendition_per_file"),
             models.UniqueConstraint(fields=["key"], name="one_rendition_per_key"),
         ]
 
