@@ -237,6 +237,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [SELF],
         "img-src": [SELF, "data:", "blob:", *SHOWN_FROM],
         "media-src": [SELF, "blob:", *SHOWN_FROM],
+        "connect-src": [SELF, *SHOWN_FROM],
         "style-src": [SELF, "'unsafe-inline'"],
         "object-src": [NONE],
         "base-uri": [SELF],

@@ -11,6 +11,7 @@ from ninja import Field, Schema
 
 from processing import queues, storage
 from processing.models import Job, Rendition, Run
+from uploads import playing
 from uploads.models import Original
 
 
@@ -49,6 +50,13 @@ class JobOut(Schema):
     error: ErrorOut | None
 
 
+class FileOut(Schema):
+    name: str
+    content_type: str
+    bytes: int
+    url: str
+
+
 class RenditionOut(Schema):
     preset: str
     content_type: str
@@ -56,6 +64,7 @@ class RenditionOut(Schema):
     height: int
     bytes: int
     url: str
+    files: list[FileOut] = Field([], description="the other files of this preset, which this one refers to by name")
 
 
 class OriginalOut(Schema):
@@ -106,7 +115,7 @@ def represent(original: Original, absolute: Callable[[str], str] = str) -> Origi
         colour=original.colour,
         srcset=srcset(stills(original), absolute),
         jobs=[job_out(job) for job in jobs],
-        renditions=[rendition_out(item, absolute) for item in original.renditions.all()],
+        renditions=[rendition_out(item, companions(original, item), absolute) for item in mains(original)],
     )
 
 
@@ -121,9 +130,25 @@ def error_out(row: Run | Job) -> ErrorOut | None:
     return ErrorOut(code=row.error_code, message=row.error_message, details=row.error_details)
 
 
-def rendition_out(rendition: Rendition, absolute: Callable[[str], str]) -> RenditionOut:
-    plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name != "url"}
-    return RenditionOut(**plain, url=absolute(storage.url(rendition.key)))
+def mains(original: Original) -> list[Rendition]:
+    """The file that each preset is known by."""
+    return [item for item in original.renditions.all() if not item.name]
+
+
+def companions(original: Original, main: Rendition) -> list[Rendition]:
+    """The other files of this one's preset."""
+    return [item for item in original.renditions.all() if item.name and item.preset == main.preset]
+
+
+def rendition_out(main: Rendition, others: list[Rendition], absolute: Callable[[str], str]) -> RenditionOut:
+    plain = {name: getattr(main, name) for name in ("preset", "content_type", "width", "height", "bytes")}
+    files = [file_out(item, absolute) for item in others]
+    return RenditionOut(**plain, url=absolute(playing.address(main)), files=files)
+
+
+def file_out(rendition: Rendition, absolute: Callable[[str], str]) -> FileOut:
+    plain = {name: getattr(rendition, name) for name in ("name", "content_type", "bytes")}
+    return FileOut(**plain, url=absolute(playing.address(rendition)))
 
 
 def stills(original: Original) -> list[Rendition]:

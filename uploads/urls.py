@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from uploads import views
+from uploads import playing, views
 
 app_name = "uploads"
 urlpatterns = [
@@ -15,4 +15,5 @@ urlpatterns = [
     path("originals/<uuid:original_id>/cancel", views.cancel, name="cancel"),
     path("originals/<uuid:original_id>/reprocess", views.reprocess, name="reprocess"),
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
+    path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
 ]

@@ -26,6 +26,18 @@ await build({
   target: ["chrome125", "firefox128", "safari17.5"],
   outdir: OUT,
 });
+// Loaded by pages with a film alone, and hls.js (a third of a megabyte) by it when there is a stream to play.
+await build({
+  entryPoints: { player: "src/player.js" },
+  absWorkingDir: new URL(".", import.meta.url).pathname,
+  bundle: true,
+  splitting: true,
+  minify: true,
+  sourcemap: true,
+  format: "esm",
+  target: ["chrome125", "firefox128", "safari17.5"],
+  outdir: OUT,
+});
 await build({
   entryPoints: { app: "src/app.css" },
   absWorkingDir: new URL(".", import.meta.url).pathname,
