@@ -5,18 +5,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mediaweb.serving import Body, Media
 from tests.ports import free_port
 from tests.waiting import until
 
 
+class Static:
+    """Our static files, from where the front end is built to."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.files = StaticFiles(directory=settings.BASE_DIR / "mediaweb" / "static")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/static/"):
+            await self.files({**scope, "root_path": "/static"}, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 @contextmanager
 def served() -> Iterator[str]:
     """The address of a running server."""
     port = free_port()
-    application = Media(Body(get_asgi_application()))
+    application = Static(Media(Body(get_asgi_application())))
     server = uvicorn.Server(
         uvicorn.Config(application, port=port, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )

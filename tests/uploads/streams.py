@@ -14,7 +14,7 @@ from processing.models import Job, Rendition, Run
 from tests.processing.engines import films
 from uploads.models import Original
 
-SECONDS = 12
+SECONDS = 24
 RUNGS = {180: (320, 180), 360: (640, 360)}
 PLAYLIST, MP4, VTT = "application/vnd.apple.mpegurl", "video/mp4", "text/vtt"
 MASTER = """#EXTM3U
@@ -27,8 +27,8 @@ MASTER = """#EXTM3U
 360.m3u8
 """
 BOARD = "WEBVTT\n\n" + "\n".join(
-    f"00:00:{at:02}.000 --> 00:00:{at + 3:02}.000\nstoryboard.webp#xywh={at // 3 * 160},0,160,90\n"
-    for at in range(0, 12, 3)
+    f"00:00:{at:02}.000 --> 00:00:{at + 6:02}.000\nstoryboard.webp#xywh={at // 6 * 160},0,160,90\n"
+    for at in range(0, SECONDS, 6)
 )
 WORDS = "WEBVTT\n\n00:00:00.000 --> 00:00:11.000\nBuenos días\n"
 

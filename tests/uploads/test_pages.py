@@ -51,7 +51,7 @@ def a_ready_video(owner, rungs=(360, 720, 1080)):
     return original
 
 
-def add_rendition(original, preset, width, height, content_type="image/webp", name=""):
+def add_rendition(original, preset, width, height, content_type="image/webp", *, name=""):
     Rendition.objects.create(
         original=original,
         preset=preset,
@@ -230,7 +230,7 @@ def test_detail__picture_loads_no_player(client, alice):
 def test_detail__companions_are_not_in_the_table(client, alice):
     original = a_ready_video(alice)
     add_rendition(original, "hls", 1920, 1080, "application/vnd.apple.mpegurl")
-    add_rendition(original, "hls", 640, 360, "video/mp4", "360.mp4")
+    add_rendition(original, "hls", 640, 360, "video/mp4", name="360.mp4")
     side = text_of(client, f"/originals/{original.pk}/side")
     assert side.count('data-preset="hls"') == 1
     assert 'data-renditions="5"' in side

@@ -3,13 +3,17 @@
 export function drawQualities(film, controller) {
   const menu = controller.querySelector("#quality");
   const said = film.video.closest("#stage").querySelector("#controls").dataset;
-  const { chosen } = film;
-  const items = film.qualities.map((quality) => item(quality.value, nameOf(quality, said), quality.value === chosen));
-  const awaited = film.streaming ? [] : film.awaited;
-  const made = new Set(film.qualities.filter(({ preset }) => preset !== "source").map(({ lines }) => lines));
-  for (const lines of awaited) if (!made.has(lines)) items.push(beingMade(lines, film.progress, said));
-  for (const old of menu.querySelectorAll("media-chrome-menu-item")) old.remove();
-  menu.append(...items);
+  const { chosen, qualities } = film;
+  const made = new Set(qualities.filter(({ preset }) => preset !== "source").map(({ lines }) => lines));
+  const awaited = film.streaming ? [] : film.awaited.filter((lines) => !made.has(lines));
+  const shown = JSON.stringify([qualities, awaited]);
+  if (menu.dataset.shown !== shown) {
+    for (const old of menu.querySelectorAll("media-chrome-menu-item")) old.remove();
+    menu.append(...qualities.map((quality) => item(quality.value, nameOf(quality, said))));
+    menu.append(...awaited.map((lines) => beingMade(lines, film.progress, said)));
+    menu.dataset.shown = shown;
+  }
+  for (const entry of menu.querySelectorAll("media-chrome-menu-item:not([disabled])")) entry.checked = entry.value === chosen;
   const { videoWidth, videoHeight } = film.video;
   controller.querySelector(".quality-now").textContent = videoWidth ? `${Math.min(videoWidth, videoHeight)}p` : "";
 }
@@ -19,17 +23,16 @@ function nameOf({ lines, preset }, said) {
   return preset === "source" ? `${said.original} · ${lines}p` : `${lines}p`;
 }
 
-function item(value, text, checked) {
+function item(value, text) {
   const entry = document.createElement("media-chrome-menu-item");
   entry.type = "radio";
   entry.value = value;
-  entry.checked = checked;
   entry.textContent = text;
   return entry;
 }
 
 function beingMade(lines, progress, said) {
-  const entry = item("", `${lines}p · `, false);
+  const entry = item("", `${lines}p · `);
   entry.setAttribute("disabled", "");
   entry.setAttribute("aria-disabled", "true");
   const share = document.createElement("span");

@@ -24,7 +24,11 @@ function dress(stage) {
   controller.querySelector("[data-subtitles]").hidden = !video.querySelector("track[kind=subtitles]");
   film = new Film(video);
   video.addEventListener("qualities", () => drawQualities(film, controller));
-  controller.querySelector("#quality").addEventListener("change", (event) => film.choose(event.target.value));
+  controller.querySelector("#quality").addEventListener("change", (event) => {
+    film.choose(event.target.value);
+    controller.querySelector("media-settings-menu").hidden = true;
+    controller.querySelector("media-settings-menu-button").focus();
+  });
   film.begin();
 }
 
