@@ -1,7 +1,6 @@
 """How films look on pages: what can be played already, what is still being made, what goes along with it."""
 
 import re
-from pathlib import PurePosixPath
 
 from django import template
 from django.utils.translation import gettext
@@ -16,6 +15,7 @@ from uploads.representation import mains
 register = template.Library()
 register.filter("player_url", playing.address)
 register.filter("mains", mains)
+register.filter("is_text", playing.is_text)
 
 FIRST_RUNG = 720  # lines of the video that plays when nobody chose: sharp on most screens, soon there
 # bit/s of an original that is played while nothing better is there: 1080p of a phone has 17, its 4K 45.
@@ -66,6 +66,12 @@ def heavy(source: Rendition) -> bool:
 
 
 @register.filter
+def weight(main: Rendition) -> int:
+    """The bytes of a preset, with its companions."""
+    return sum(item.bytes for item in main.original.renditions.all() if item.preset == main.preset)
+
+
+@register.filter
 def stream(original: Original) -> str:
     """The address of the film's HLS; empty while there is none."""
     found = named(original, "hls")
@@ -103,9 +109,10 @@ def subtitles(original: Original) -> list[Rendition]:
 
 @register.filter
 def language(track: Rendition) -> str:
-    """The language a text track's name begins with (`es-2.vtt`); `und` where it says none."""
-    found = re.match(r"[a-z]{2,3}(?=-\d)", PurePosixPath(track.name).stem)
-    return found[0] if found else "und"
+    """The language of a text track, as its file's name or the film's facts have it; `und` where neither does."""
+    texts = (track.original.facts or {}).get("texts") or [{}]
+    said = track.name.rpartition("-")[0] if track.name else texts[0].get("language", "")
+    return said if re.fullmatch("[a-z]{2,3}", said) else "und"
 
 
 @register.filter

@@ -43,7 +43,7 @@ export class Film {
   renew(told) {
     this.take(told);
     for (const track of told.querySelectorAll("track")) {
-      if (!this.video.querySelector(`track[kind=${track.kind}][label="${CSS.escape(track.label)}"]`)) this.video.append(track);
+      if (!this.video.querySelector(`[data-track="${track.dataset.track}"]`)) this.video.append(track);
     }
     if (this.stream && !this.streaming) this.playStream();
     else if (!this.streaming && !this.files.some(({ src }) => path(src) === path(this.video.currentSrc))) this.play(this.files[0].src);

@@ -32,7 +32,7 @@ function item(value, text) {
 }
 
 function beingMade(lines, progress, said) {
-  const entry = item("", `${lines}p · `);
+  const entry = item("", `${lines}p ·\u00a0`);
   entry.setAttribute("disabled", "");
   entry.setAttribute("aria-disabled", "true");
   const share = document.createElement("span");

@@ -21,7 +21,6 @@ function dress(stage) {
   video.replaceWith(controls);
   controller.prepend(video);
   controller.tabIndex = 0;
-  controller.querySelector("[data-subtitles]").hidden = !video.querySelector("track[kind=subtitles]");
   film = new Film(video);
   video.addEventListener("qualities", () => drawQualities(film, controller));
   controller.querySelector("#quality").addEventListener("change", (event) => {
@@ -43,6 +42,7 @@ document.addEventListener("renew", (event) => {
   if (!fresh) return;
   event.preventDefault();
   Object.assign(event.target.dataset, event.detail.dataset);
+  nameTracks(fresh);
   film.renew(fresh);
 });
 document.addEventListener("placed", (event) => {
