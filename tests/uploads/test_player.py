@@ -37,12 +37,13 @@ def browser_of(client, browser) -> Iterator[Callable[..., Page]]:
     said: list[str] = []
     with served() as url:
 
-        def open_page(user, before: str = "", **options) -> Page:
+        def open_page(user, before: str = "", language: str = "en", **options) -> Page:
             client.force_login(user)
             context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800}, **options)
             contexts.append(context)
             cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": url}])
+            cookies = {settings.SESSION_COOKIE_NAME: cookie, settings.LANGUAGE_COOKIE_NAME: language}
+            context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
             context.add_init_script(before)
             context.on("weberror", lambda error: said.append(str(error.error)))
             context.on("console", lambda message: message.type in {"error", "warning"} and said.append(message.text))
@@ -195,3 +196,41 @@ def test_without_javascript__a_plain_player_plays_an_mp4(alice, browser_of):
     page.goto(f"/originals/{film.pk}")
     assert page.locator("video[controls] source").count() == 2
     assert page.locator("media-controller").count() == 0
+
+
+def test_keyboard__plays_from_anywhere_on_the_page_and_seeks_only_in_the_player(alice, browser_of):
+    streams.a_film(alice, "older.mp4")
+    film = streams.a_film(alice)
+    streams.finish(film)
+    page = browser_of(alice)
+    page.goto(f"/originals/{film.pk}")
+    until(lambda: playing(page, "video.readyState") > 1)
+    page.keyboard.press("k")
+    until(lambda: playing(page, "!video.paused"))
+    page.keyboard.press("Space")
+    until(lambda: playing(page, "video.paused"))
+    page.keyboard.press("ArrowRight")
+    until(lambda: playing(page, "video.currentTime") > 9)
+    assert page.url.endswith(str(film.pk)), "an arrow within the player is the player's"
+    page.locator("#stage media-controller").blur()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda url: not url.endswith(str(film.pk)))
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [("en", ("play", "seek", "volume", "settings")), ("es", ("reproducir", "búsqueda", "volumen", "configuración"))],
+)
+def test_controls__each_says_what_it_does_in_the_readers_language(alice, browser_of, language, names):
+    film = streams.a_film(alice)
+    streams.publish_extras(film)
+    streams.finish(film)
+    page = browser_of(alice, language=language)
+    page.goto(f"/originals/{film.pk}")
+    until(lambda: playing(page, "video.readyState") > 1)
+    page.locator("#stage media-controller").hover()
+    play, seek, volume, settings_ = names
+    for role, name in (("button", play), ("slider", seek), ("slider", volume), ("button", settings_)):
+        expect(page.locator("#stage").get_by_role(role, name=name).first).to_be_visible()
+    named = "item => item.getAttribute('aria-label') || item.textContent.trim()"
+    assert page.locator("#stage :is([role=button], button, a)").evaluate_all(f"all => all.every({named})")

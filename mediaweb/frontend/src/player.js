@@ -2,12 +2,15 @@
 import "media-chrome";
 import "media-chrome/menu";
 import "media-chrome/lang/es";
+import { setLanguage } from "media-chrome/utils/i18n";
 import { Film } from "./player-film.js";
 import { drawQualities, sayProgress } from "./player-quality.js";
 
 const HOTKEYS = [" ", "k", "m", "f", "c"];
-const names = new Intl.DisplayNames(document.documentElement.lang, { type: "language" });
+const language = document.documentElement.lang;
+const names = new Intl.DisplayNames(language, { type: "language" });
 let film = null;
+setLanguage(language); // before any control is made, as some are named once
 
 function dress(stage) {
   const video = stage.querySelector("video");
