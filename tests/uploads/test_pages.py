@@ -268,6 +268,13 @@ def test_cancel__then_retry(client, alice):
     assert Run.objects.get().status == "received"
 
 
+def test_rename__shows_the_new_name(client, alice, bob):
+    original = an_original(alice)
+    page = client.post(f"/originals/{original.pk}/rename", {"name": "tom.jpg"}, follow=True).content.decode()
+    assert "<h1>tom.jpg</h1>" in page
+    assert client.post(f"/originals/{an_original(bob).pk}/rename", {"name": "x"}).status_code == 404
+
+
 def test_delete__says_so_and_is_gone(client, alice):
     original = an_original(alice)
     page = client.post(f"/originals/{original.pk}/delete", follow=True).content.decode()
