@@ -4,6 +4,7 @@
 const HLS = "application/vnd.apple.mpegurl";
 const AIRPLAY = "WebKitPlaybackTargetAvailabilityEvent" in window; // where the browser's own HLS is the better one
 const AGAIN = 10_000; // ms: a stream that breaks twice within this is given up
+const GONE = [403, 404]; // its address has run out; it was made anew
 const SETTINGS = {
   capLevelToPlayerSize: true,
   enableWorker: false, // our fMP4 is passed on as it is: there is nothing to do in a thread of its own
@@ -66,7 +67,7 @@ export class Film {
   }
 
   get chosen() {
-    if (this.hls) return this.hls.autoLevelEnabled ? "auto" : `level ${this.hls.nextLevel}`;
+    if (this.hls) return this.hls.manualLevel < 0 ? "auto" : `level ${this.hls.manualLevel}`;
     const playing = path(this.video.currentSrc || this.files[0].src);
     return playing === path(this.stream) ? "auto" : playing;
   }
@@ -98,21 +99,23 @@ export class Film {
     const hls = new Hls({ ...SETTINGS, startPosition: this.video.currentTime || -1 });
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.tell());
     hls.on(Hls.Events.LEVEL_SWITCHED, () => this.tell());
-    hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
-      if (fatal && type === Hls.ErrorTypes.MEDIA_ERROR && this.mayTryAgain()) hls.recoverMediaError();
+    hls.on(Hls.Events.ERROR, (_, { fatal, type, response }) => {
+      if (this.hls !== hls) return;
+      if (GONE.includes(response?.code)) this.leaveStream(hls); // hls.js would wait for it to come back
+      else if (fatal && type === Hls.ErrorTypes.MEDIA_ERROR && this.mayTryAgain()) hls.recoverMediaError();
       else if (fatal) this.leaveStream(hls);
     });
+    this.hls = hls;
     keeping(this.video, () => {
       hls.loadSource(this.stream);
       hls.attachMedia(this.video);
     });
-    this.hls = hls;
   }
 
   // Its addresses have run out, or its files were made anew: the page is asked once more, then an MP4 plays on.
   async leaveStream(hls) {
-    keeping(this.video, () => hls.destroy());
     this.hls = null;
+    keeping(this.video, () => hls.destroy());
     if (this.mayTryAgain()) {
       this.streaming = false;
       const told = await fetchStage(this.video);
