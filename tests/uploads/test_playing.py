@@ -8,6 +8,7 @@ from django.conf import settings as configured
 from django.core.files.storage import default_storage
 
 from processing import links, storage
+from processing.standing import Lines
 from tests.uploads import streams
 from uploads import playing
 from uploads.models import ApiToken
@@ -140,7 +141,7 @@ def test_addressed__other_names_comments_and_addresses_stay():
 
 
 def test_represent__companions_are_listed_under_the_file_that_refers_to_them(film):
-    answer = represent(film)
+    answer = represent(film, Lines.read([film.run]))
     hls = next(item for item in answer.renditions if item.preset == "hls")
     assert [item.preset for item in answer.renditions].count("hls") == 1
     assert {item.name for item in hls.files} == {

@@ -10,11 +10,9 @@ from processing.facts import Facts
 from processing.models import Rendition
 from uploads import playing
 from uploads.models import Original
-from uploads.representation import mains
 
 register = template.Library()
 register.filter("player_url", playing.address)
-register.filter("mains", mains)
 register.filter("is_text", playing.is_text)
 
 FIRST_RUNG = 720  # lines of the video that plays when nobody chose: sharp on most screens, soon there
