@@ -208,7 +208,7 @@ def family(name: str, image_format: str, quality: int) -> tuple[ImagePreset, ...
 WEBP = family("webp", "WEBP", 80)
 AVIF = family("avif", "AVIF", 60)
 MAIL_JPEG = ImagePreset("jpeg-1280", 1280, "JPEG", 80)
-SQUARE = ImagePreset("square-320", 320, "WEBP", 80, square=True)
+SQUARE = ImagePreset("square-320", 320, "WEBP", 80, version=2, square=True)
 ANIMATED = AnimatedPreset("animated-640", 640, 75)
 # Beside it: 20 MP are 65 frames of 640 x 480.
 LOOP = LoopPreset("loop-640", 640, crf=23, above=20_000_000)

@@ -32,6 +32,7 @@ class FactsOut(Schema):
     orientation: int = 1
     format: str = ""
     frames: int = 1
+    plays: int = 0
     rotation: int = 0
 
 

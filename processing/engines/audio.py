@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from processing import presets
-from processing.engines import child, encoding, probe
+from processing.engines import boxes, child, encoding, probe
 from processing.engines.watching import Progress
 from processing.errors import Corrupt
 from processing.facts import Facts, Order, Piece, Product
@@ -27,7 +28,7 @@ MEASURED = {
 
 
 def encode(order: Order) -> Product:
-    """One piece, from the film's start on; nothing of a silent film.
+    """One piece, from the film's start on; nothing of a silent film, or of sound that is all lost.
 
     Raises Corrupt where the sound cannot be decoded.
     """
@@ -41,7 +42,18 @@ def encode(order: Order) -> Product:
     argv = encoding.sound(order.source, facts.audio_track, preset, order.limits, measured)
     run(order, argv, facts)
     order.report(1.0)
-    return Product(pieces=(Piece(NAME, order.folder / encoding.SOUND_FILE),))
+    path = order.folder / encoding.SOUND_FILE
+    return Product(pieces=(Piece(NAME, path),)) if has_sound(path) else Product()
+
+
+def has_sound(path: Path) -> bool:
+    """Whether an MP4 of ours has a track: it has none where no packet could be decoded."""
+    with path.open("rb") as opened:
+        for box in boxes.top(opened, path.stat().st_size):
+            if box.kind == b"moov":
+                opened.seek(box.start)
+                return boxes.find(opened.read(box.end - box.start), b"moov", b"trak") is not None
+    return False
 
 
 def measure(order: Order, facts: Facts, preset: Sound) -> Mapping[str, str] | None:

@@ -15,7 +15,6 @@ from processing.facts import Part
 # A million pixels of a frame cost this many CPU seconds to decode, and to scale and encode at the
 # default speed; measured by `python -m tests.benchmarks.videos.ladders`.
 DECODING, ENCODING = 0.0023, 0.0082
-WORK = 30.0  # CPU seconds a part: what is lost with a killed worker, and the grain of progress
 SAME = 1e-5  # seconds: times closer than this are the same; ffprobe rounds to 1e-6
 # The frames ffmpeg looks at before it knows how many are held back for reordering.
 HEAD = 32
@@ -84,9 +83,8 @@ def work(frames: int, stored: int, encoded: int) -> float:
     return frames * (DECODING * stored + ENCODING * encoded) / 1e6
 
 
-def cuts(packets: Packets, seconds_of_work: float, grain: float = WORK) -> list[float]:
-    """Times of the keyframes to cut at, as near to even as the keyframes allow; empty if it is not worth it."""
-    number = round(seconds_of_work / grain)
+def cuts(packets: Packets, number: int) -> list[float]:
+    """Times of the keyframes to cut at for so many parts, as near to even as the keyframes allow."""
     candidates = clean_keyframes(packets)
     times = shown_times(packets)
     if number < 2 or not candidates:
@@ -112,17 +110,15 @@ def clean_keyframes(packets: Packets) -> list[float]:
     return found
 
 
-def plan(
-    packets: Packets, clock: Clock, seconds_of_work: float, fastest: float | None = None, grain: float = WORK
-) -> list[Part]:
-    """The parts of a stream, of `grain` seconds of work each, without ranges; one where its clock is not to be trusted.
+def plan(packets: Packets, clock: Clock, number: int, fastest: float | None = None) -> list[Part]:
+    """About that many parts of a stream, without ranges; one where its clock is not to be trusted.
 
     A rate brought down to `fastest` has that many frames a second, on one beat through all parts.
     """
     times = shown_times(packets)
     if not clock.steady or not times:
         return [Part(0, clock.start, clock.end, len(times) or len(packets))]
-    edges = [clock.start, *cuts(packets, seconds_of_work, grain), clock.end]
+    edges = [clock.start, *cuts(packets, number), clock.end]
     return [
         Part(number, start, end, frames_between(times, start, end, fastest))
         for number, (start, end) in enumerate(pairwise(edges))

@@ -208,6 +208,15 @@ def load_frame(image: ImageFile.ImageFile, number: int, limits: Limits) -> None:
     with decoding(limits):
         image.seek(number)
         image.load()
+        if is_negative(image):
+            image.im = image.point(lambda value: value * -1 + 65_535).im
+
+
+def is_negative(image: ImageFile.ImageFile) -> bool:
+    """Whether the decoder left a picture with white as 0, as it does where a TIFF has 16 bits."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.mode != "I;16":
+        return False
+    return bool(image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0)
 
 
 def lacks_end_mark(image: ImageFile.ImageFile) -> bool:

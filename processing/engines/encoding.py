@@ -22,7 +22,9 @@ SOUND_FILE = "audio.m4a"
 # decodes from the next keyframe on: a second earlier finds one that comes before ours.
 SEARCHED = 1.0
 NEW_TIME = "isnan(prev_t)+gt(t,prev_t)"  # of two frames at the same time, or back in time, the first stays
-INDEXED = ("mov",)  # formats whose index names each keyframe by the time it is read
+INDEXED = ("mov", "matroska")  # formats whose index names each keyframe by the time it is read
+# A film whose sound cannot be decoded is still worth seeing: no share of bad packets is a failure.
+FORGIVING = ("-progress", "pipe:1", "-nostats", "-max_error_rate", "1")
 PEAK = -1.5  # dBTP: what AAC overshoots by at most when it decodes
 RANGE = 11  # LU
 
@@ -62,9 +64,10 @@ def _sent_to(part: Part, facts: Facts, limits: Limits) -> dict[str, Any]:
     """Input options that bring ffmpeg to the keyframe of a part."""
     if not facts.steady:
         return {"t": limits.duration}
-    if part.number == 0:
+    begun = target(part.start, facts)
+    if part.number == 0 or begun <= facts.start:  # some formats lose their place when sent before the beginning
         return {}
-    return {"ss": f"{target(part.start, facts):.6f}", "seek_timestamp": 1, "noaccurate_seek": None}
+    return {"ss": f"{begun:.6f}", "seek_timestamp": 1, "noaccurate_seek": None}
 
 
 def target(start: float, facts: Facts) -> float:
@@ -171,14 +174,14 @@ def sound(
     if measured:
         heard = heard.filter("loudnorm", **_aim(preset), linear="true", **measured)
     options = {"c:a": "aac", "b:a": f"{preset.kbits}k", "ac": 2, "ar": AUDIO_RATE, "f": "mp4"}
-    return ffmpeg.argv(ffmpeg.output(SOUND_FILE, heard, **options), limits, "-progress", "pipe:1", "-nostats")
+    return ffmpeg.argv(ffmpeg.output(SOUND_FILE, heard, **options), limits, *FORGIVING)
 
 
 def loudness(source: Path, track: int, preset: Sound, limits: Limits) -> list[str]:
     """ffmpeg's argv to measure how loud a track is; the answer is JSON at the end of stderr."""
     heard = _heard(source, track, limits).filter("loudnorm", **_aim(preset), print_format="json")
     made = ffmpeg.output("-", heard, f="null")
-    return ffmpeg.argv(made, limits, "-progress", "pipe:1", "-nostats", "-loglevel", "info")
+    return ffmpeg.argv(made, limits, *FORGIVING, "-loglevel", "info")
 
 
 def _heard(source: Path, track: int, limits: Limits) -> Any:

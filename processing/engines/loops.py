@@ -4,7 +4,10 @@ Encoded through PyAV within the sandbox, where no program can be started, from t
 decodes: no demuxer or decoder of ffmpeg ever sees the file.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from processing.engines.animation import Film
@@ -29,19 +32,42 @@ def write(order: Order, preset: LoopPreset) -> Made:
     A frame that is damaged, and all after it, show the last good one. Raises Corrupt where there is
     none, and what `order.report` raises.
     """
-    import av
-
-    path = order.folder / f"{preset.name}.{preset.extension}"
     with opened(order) as source:
         load(source, order.limits)
         film = Film(source, order, preset.box)
-        width, height = map(even, within_box(*film.upright, preset.box))
-        # No index behind the pictures, no name of the program, no date.
-        options = {"movflags": "+faststart", "fflags": "+bitexact"}
-        with av.open(str(path), "w", format="mp4", options=options) as file:
-            encode(film, file, stream_for(file, preset, width, height))
+        with recording(film, order.folder, preset):
+            for number in range(film.n_frames):
+                film.seek(number)
     order.report(1.0)
-    return Made(preset.name, preset.version, path, preset.content_type, width, height, sum(film.durations) / 1000)
+    return made_of(film, order.folder, preset)
+
+
+@contextmanager
+def recording(film: Film, folder: Path, preset: LoopPreset) -> Iterator[None]:
+    """Encode each frame that the film shows, whoever asks for it: so that it is decoded once for two files."""
+    import av
+
+    # No index behind the pictures, no name of the program, no date.
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(path_of(folder, preset)), "w", format="mp4", options=options) as file:
+        stream = stream_for(file, preset, *size_of(film, preset))
+        film.watchers.append(lambda: mux(film, file, stream, picture_of(film, stream)))
+        yield
+        mux(film, file, stream, None)
+
+
+def made_of(film: Film, folder: Path, preset: LoopPreset) -> Made:
+    size, seconds = size_of(film, preset), sum(film.durations) / 1000
+    return Made(preset.name, preset.version, path_of(folder, preset), preset.content_type, *size, seconds)
+
+
+def path_of(folder: Path, preset: LoopPreset) -> Path:
+    return folder / f"{preset.name}.{preset.extension}"
+
+
+def size_of(film: Film, preset: LoopPreset) -> tuple[int, int]:
+    width, height = within_box(*film.upright, preset.box)
+    return even(width), even(height)
 
 
 def stream_for(file: "OutputContainer", preset: LoopPreset, width: int, height: int) -> "VideoStream":
@@ -56,25 +82,15 @@ def stream_for(file: "OutputContainer", preset: LoopPreset, width: int, height: 
     return stream
 
 
-def encode(film: Film, file: "OutputContainer", stream: "VideoStream") -> None:
-    shown_at = 0.0
-    for number in range(film.n_frames):
-        film.seek(number)
-        frame = picture_of(film, stream)
-        frame.pts = round(shown_at)
-        shown_at += film.durations[number]
-        mux(film, file, stream, frame)
-    mux(film, file, stream, None)
-
-
 def picture_of(film: Film, stream: "VideoStream") -> "VideoFrame":
+    """The frame that the film shows now, from when it is shown."""
     from av import VideoFrame
     from av.video.reformatter import Colorspace
 
     picture = on_white(film).resize((stream.width, stream.height))
     frame = VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
     frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
-    frame.time_base = MILLISECONDS
+    frame.pts, frame.time_base = round(sum(film.durations[:-1])), MILLISECONDS
     return cast("VideoFrame", frame)
 
 

@@ -21,10 +21,14 @@ from processing.engines import (
     ladder,
     packaging,
     packets,
+    previews,
     probe,
+    remuxing,
+    storyboards,
+    subtitles,
 )
 from processing.errors import Corrupt
-from processing.facts import Facts, Limits, Order, Part, Product
+from processing.facts import Facts, Order, Part, Product
 from processing.presets import within_box
 
 # A poster decodes a GOP and a bit: 0.3 s for 1080p, 6 s for 8K HEVC on one slow core.
@@ -50,17 +54,17 @@ def inspect(order: Order) -> Product:
         raise Corrupt(reason="no frames")
     clock = cutting.read_clock(found)
     facts = replace(facts, lead=clock.lead, steady=clock.steady, variable=clock.variable)
-    return Product(facts=facts, parts=cut(order.source, facts, found, clock, order.limits))
+    return Product(facts=facts, parts=cut(order, facts, found, clock))
 
 
-def cut(source: Path, facts: Facts, found: packets.Packets, clock: cutting.Clock, limits: Limits) -> tuple[Part, ...]:
+def cut(order: Order, facts: Facts, found: packets.Packets, clock: cutting.Clock) -> tuple[Part, ...]:
     """The parts of a video, each with the bytes it takes where that is sure."""
     tracks = ffmpeg.tracks_of(facts)
     sizes = [ffmpeg.rung_size(facts.width, facts.height, rung) for rung in presets.rungs(facts)]
     stored = round(facts.width * facts.height / facts.pixel_aspect)
     seconds = cutting.work(len(found), stored, sum(width * height for width, height in sizes))
-    parts = cutting.plan(found, clock, seconds, ffmpeg.FASTEST if tracks.fast else None, limits.part)
-    headers = boxes.headers(source) if facts.format == "mov" and facts.steady else []
+    parts = cutting.plan(found, clock, round(seconds / order.limits.part), ffmpeg.FASTEST if tracks.fast else None)
+    headers = boxes.headers(order.source) if facts.format == "mov" and facts.steady else []
     if not headers or len(parts) == 1:
         return tuple(parts)
     targets = [encoding.target(part.start, facts) for part in parts]
@@ -118,25 +122,16 @@ def brightness(frame: Path) -> float:
         return ImageStat.Stat(image.convert("L")).mean[0]
 
 
-def transcode(order: Order) -> Product:
-    """Every rung of the order as a file in its folder, all steps in one.
-
-    Raises Corrupt where the video cannot be decoded to its end, and the errors of `inspect`.
-    """
-    steps = (
-        alone.Step(audio.encode, alone.nothing),
-        alone.Step(ladder.transcode, lambda _: order.presets, by_part=True),
-        alone.Step(packaging.package, lambda _: order.presets),
-    )
-    return Product(files=alone.make_all(inspect, steps, order).files)
-
-
 STEPS = (
+    alone.Step(remuxing.remux, presets.source),
     alone.Step(grab_poster, presets.poster),
     alone.Step(audio.encode, alone.nothing),
     alone.Step(ladder.transcode, presets.rungs, by_part=True),
     alone.Step(packaging.package, presets.packages),
+    alone.Step(storyboards.make, presets.storyboard),
+    alone.Step(previews.make, presets.preview),
+    alone.Step(subtitles.extract, presets.subtitles),
 )
 
 if __name__ == "__main__":
-    sys.exit(alone.run(inspect, STEPS, "Poster, every size and HLS of one video, without the service."))
+    sys.exit(alone.run(inspect, STEPS, "All files of one video, without the service."))

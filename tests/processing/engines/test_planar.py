@@ -10,9 +10,11 @@ from likeness import colour_shift, ssim
 from pictures import LAID, P3, exif, inspect, read, render
 from PIL import Image, ImageCms
 
-from processing.engines import planar
+from processing.engines import images, planar
 from processing.engines.colour import is_srgb
+from processing.engines.sandbox import sandboxed
 from processing.errors import Corrupt
+from processing.facts import Order
 from processing.presets import MAIL_JPEG, SQUARE, WEBP, ImagePreset
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -181,6 +183,15 @@ class TestTakes:
         assert is_srgb(None)
         assert is_srgb(b"junk"), "ignored in both lanes"
         assert not is_srgb(P3)
+
+
+def test_render__in_the_fence_and_on_two_threads(save, tmp_path):
+    source = save(scene(), "JPEG")
+    (tmp_path / "folder").mkdir()
+    order = Order(source, tmp_path / "folder", presets=PRESETS, hands=2)
+    inside = sandboxed(images.render)(order)
+    for file, other in zip(inside.files, render(source, *PRESETS).files, strict=True):
+        assert file.path.read_bytes() == other.path.read_bytes()
 
 
 def test_planar__pyav_costs_nothing_where_nothing_is_decoded():

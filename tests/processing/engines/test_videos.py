@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import ladders
 import pytest
 from films import X264, film, keyframes, picture, seen, silent, sound, streams, talkie, upright
 from PIL import Image
@@ -32,7 +34,7 @@ def order(source, folder, wanted=presets.rungs, **changes):
 
 
 def transcode(source, folder, **changes):
-    return videos.transcode(order(source, folder, **changes)).files
+    return ladders.transcode(order(source, folder, **changes)).files
 
 
 def lowest(source, folder):
@@ -68,6 +70,73 @@ def tall_ladder(tmp_path_factory):
     """Three rungs of a 5 s portrait talkie."""
     source = talkie("722x1280", 5, 12)
     return transcode(source, tmp_path_factory.mktemp("ladder"))
+
+
+def inspected(source, folder, part=30.0):
+    return videos.inspect(Order(source, folder, limits=Limits(part=part)))
+
+
+def test_inspect__short_film_is_one_part_of_all_its_frames(tmp_path):
+    (part,) = inspected(talkie(), tmp_path).parts
+    assert (part.number, part.start, part.frames, part.ranges) == (0, 0.0, 20, ())
+    assert part.end == pytest.approx(2)
+
+
+def test_inspect__parts_are_cut_by_work(tmp_path):
+    source = film(*picture(seconds=6), *X264, "-g", "10")
+    assert len(inspected(source, tmp_path, part=0.01).parts) > len(inspected(source, tmp_path, part=0.02).parts) > 1
+
+
+def test_inspect__says_how_picture_and_sound_are_stored(tmp_path):
+    tags = ("-color_trc", "arib-std-b67", "-color_primaries", "bt2020", "-colorspace", "bt2020nc")
+    source = film(*picture(), *sound(), *X264[:4], "-pix_fmt", "yuv420p10le", *tags, "-c:a", "aac", "-ac", "6")
+    facts = inspected(source, tmp_path).facts
+    assert (facts.pixel_format, facts.bit_depth, facts.field_order) == ("yuv420p10le", 10, "progressive")
+    assert (facts.transfer, facts.primaries, facts.matrix) == ("arib-std-b67", "bt2020", "bt2020")
+    assert (facts.channels, facts.layout, facts.video_track, facts.audio_track) == (6, "5.1", 0, 1)
+    assert facts.steady
+    assert not facts.variable
+
+
+def test_inspect__finds_fields_and_the_shape_of_pixels(tmp_path):
+    woven = film(*picture("160x120"), *X264, "-vf", "setsar=2/1,setfield=tff", "-flags", "+ilme+ildct")
+    facts = inspected(woven, tmp_path).facts
+    assert (facts.field_order, facts.pixel_aspect, facts.width) == ("tt", 2, 320)
+
+
+def test_inspect__finds_a_variable_rate(tmp_path):
+    jumpy = film(*picture(rate=10), *X264, "-vf", "select='not(between(n,5,11))'", "-vsync", "vfr")
+    assert inspected(jumpy, tmp_path).facts.variable
+
+
+def test_inspect__clock_begins_where_the_container_says(tmp_path):
+    facts = inspected(film(*picture(), *X264, name="film.ts"), tmp_path).facts
+    assert facts.start > 1
+    assert facts.lead == 0 or facts.lead > 0.1
+
+
+def test_inspect__frames_without_times_are_one_part_left_to_ffmpeg(tmp_path):
+    source = film(*picture(seconds=6), "-c:v", "mpeg4", "-bf", "2", "-g", "10", name="film.avi")
+    product = inspected(source, tmp_path, part=0.01)
+    assert not product.facts.steady
+    assert len(product.parts) == 1
+    assert lowest(source, tmp_path).duration == pytest.approx(6, abs=0.2)
+
+
+def test_inspect__header_that_claims_ninety_hours_changes_no_part(tmp_path):
+    data = bytearray(film(*picture(seconds=6), *X264, "-g", "10", name="film.mkv").read_bytes())
+    struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, 90 * 3_600_000)  # milliseconds
+    (tmp_path / "lie.mkv").write_bytes(data)
+    product = inspected(tmp_path / "lie.mkv", tmp_path, part=0.01)
+    assert product.facts.duration == product.parts[-1].end == pytest.approx(6, abs=0.2)
+    assert sum(part.frames for part in product.parts) == 60
+
+
+def test_inspect__fragments_all_over_the_file_have_no_ranges(tmp_path):
+    pieces = film(*picture(seconds=6), *X264, "-g", "10", "-movflags", "+frag_keyframe+empty_moov")
+    product = inspected(pieces, tmp_path, part=0.01)
+    assert len(product.parts) > 1
+    assert {part.ranges for part in product.parts} == {()}
 
 
 def test_poster__is_a_webp_within_its_box_with_a_blurhash(tmp_path):
@@ -305,7 +374,7 @@ def test_ladder__missing_ffmpeg_is_ours(tmp_path, monkeypatch):
     told = order(silent(), tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="ffprobe"):
-        videos.transcode(told)
+        ladders.transcode(told)
 
 
 def test_ladder__output_larger_than_any_good_one_is_stopped(tmp_path, monkeypatch):
@@ -398,9 +467,9 @@ def test_command_line__makes_everything_and_prints_json(tmp_path):
     command = [sys.executable, "-m", "processing.engines.videos", str(talkie()), str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     answer = json.loads(done.stdout)
-    assert [made["preset"] for made in answer["files"]] == ["poster", "mp4-360", *["hls"] * 5]
-    assert [made["name"] for made in answer["files"]][2:] == ["", "360.m3u8", "360.mp4", "audio.m3u8", "audio.mp4"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        Path(made["path"]).name for made in answer["files"]
-    )
+    presets_made = list(dict.fromkeys(made["preset"] for made in answer["files"]))
+    assert presets_made == ["source", "poster", "mp4-360", "hls", "storyboard", "preview"]
+    names = [made["name"] for made in answer["files"] if made["preset"] == "hls"]
+    assert names == ["", "360.m3u8", "360.mp4", "audio.m3u8", "audio.mp4"]
+    assert {path.name for path in tmp_path.iterdir()} == {Path(made["path"]).name for made in answer["files"]}
     assert answer["facts"]["duration"] == pytest.approx(2, abs=0.1)

@@ -1,0 +1,45 @@
+"""Clips to measure on: photos of Debian's wallpaper packages, panned over and grained as a camera would."""
+
+import subprocess
+from pathlib import Path
+
+PHOTOS = Path("/usr/share/backgrounds")
+SCENE = 5  # seconds of each photo: hard cuts and slow pans, as people film
+FRAME = "scale={wide}:{high}:force_original_aspect_ratio=increase,crop={wide}:{high}"
+PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls=6:allf=t,setsar=1,format=yuv420p"
+
+
+def run(*words) -> str:
+    """Run a program of ours to its end; what it says on stderr."""
+    return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stderr
+
+
+def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: str = "null") -> Path:
+    """An H.264 and AAC film of that size and length, a keyframe each second; made where it is missing."""
+    if path.exists():
+        return path
+    photos = sorted(PHOTOS.glob("*.jpg"))
+    if not photos:
+        raise SystemExit(f"there are no photos in {PHOTOS}: apt-get install ubuntu-wallpapers or the like")
+    width, height = size
+    scenes = -(-seconds // SCENE)
+    inputs, graph = [], []
+    large = FRAME.format(wide=width * 5 // 4, high=height * 5 // 4)
+    still = f"loop=loop={SCENE * rate - 1}:size=1,setpts=N/{rate}/TB"
+    used = min(scenes, len(photos), 6)
+    for number in range(used):
+        inputs += ["-i", photos[number * len(photos) // used]]
+        graph.append(f"[{number}]{large},{still},{PAN.format(w=width, h=height, scene=SCENE)}[v{number}]")
+    together = "".join(f"[v{number}]" for number in range(used))
+    once = path.with_suffix(".once.mp4")
+    graph.append(f"{together}concat=n={used},setpts=N/{rate}/TB[v]")
+    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-g", rate, "-pix_fmt", "yuv420p",
+               *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")]  # fmt: skip
+    quiet = ["-nostdin", "-loglevel", "error", "-y"]
+    run("ffmpeg", *quiet, *inputs, "-filter_complex", ";".join(graph), "-map", "[v]", "-r", rate, *encoder, once)
+    beep = f"aevalsrc='0.2*sin(440*2*PI*t)*lt(mod(t,10),0.2)+0.01*random(0)':s=48000:d={seconds}"
+    again = ["-c:v", "copy"] if overlay == "null" else ["-vf", overlay, *encoder]
+    run("ffmpeg", *quiet, "-stream_loop", -1, "-i", once, "-f", "lavfi", "-i", beep, "-map", "0:v", "-map", "1:a",
+        *again, "-c:a", "aac", "-t", seconds, path)  # fmt: skip
+    once.unlink()
+    return path
