@@ -41,6 +41,13 @@ def http_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def inner_location(path: str) -> str:
+    """A path of the proxy's that begins and ends with a slash, or nothing."""
+    if path and not (len(path) > 2 and path.startswith("/") and path.endswith("/")):
+        raise ValueError("allowed: a path between slashes, such as /inner/")
+    return path
+
+
 def known_time_zone(name: str) -> str:
     """A time zone of the tz database."""
     if name not in available_timezones():
@@ -73,6 +80,12 @@ class Environment(BaseSettings):
     s3_access_key: str = Field("", alias="AWS_ACCESS_KEY_ID", description="empty: the machine's own role")
     s3_secret_key: str = Field("", alias="AWS_SECRET_ACCESS_KEY", repr=False, description="goes with it")
     s3_region: str = Field("us-east-1", alias="AWS_S3_REGION_NAME", description="region")
+    accel: Annotated[str, AfterValidator(inner_location)] = Field(
+        "",
+        alias="MEDIAWEB_ACCEL",
+        description="`/inner/`: an `internal` location of nginx over the folder `media` of `MEDIAWEB_DATA`, which then "
+        "sends local files itself (`X-Accel-Redirect`)",
+    )
     secret_key: str = Field(
         "",
         alias="MEDIAWEB_SECRET_KEY",

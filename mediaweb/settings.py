@@ -133,6 +133,7 @@ STORAGES = {
     }[ENV.storage],
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+ACCEL = ENV.accel
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_MANIFEST_STRICT = False
@@ -238,6 +239,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [SELF],
         "img-src": [SELF, "data:", "blob:", *SHOWN_FROM],
         "media-src": [SELF, "blob:", *SHOWN_FROM],
+        "connect-src": [SELF, *SHOWN_FROM],
         "style-src": [SELF, "'unsafe-inline'"],
         "object-src": [NONE],
         "base-uri": [SELF],

@@ -194,15 +194,21 @@ def chunks(key: str) -> Iterator[bytes]:
         yield from bucket().Object(key).get()["Body"].iter_chunks(CHUNK)
 
 
-def url(key: str, download_as: str = "") -> str:
-    """An address that serves the file for a while: ours, signed, or the store's, presigned.
+def url(key: str, download_as: str = "", good_for: int = links.GOOD_FOR) -> str:
+    """An address that serves the file for `good_for` seconds: ours, signed, or the store's, presigned.
 
     `download_as` makes the browser save it under that name instead of showing it.
     """
     if is_local():
-        return links.sign(key, download_as)
+        return links.sign(key, download_as, good_for)
     parameters = {"ResponseContentDisposition": links.disposition(download_as)} if download_as else None
-    return str(s3().url(key, parameters=parameters))
+    return str(s3().url(key, parameters=parameters, expire=good_for))
+
+
+def text(key: str) -> str:
+    """The small text file under `key`, whole. FileNotFoundError where it is gone."""
+    with default_storage.open(key) as file:
+        return str(file.read().decode())
 
 
 def bucket() -> Any:

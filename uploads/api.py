@@ -37,6 +37,10 @@ class OriginalPage(Schema):
     next_cursor: str | None = Field(description="give it back as `cursor`; null on the last page")
 
 
+class NameIn(Schema):
+    name: str = Field(min_length=1, max_length=255, examples=["Beach.mp4"])
+
+
 class Filters(Schema):
     status: str = ""
     kind: str = ""
@@ -80,6 +84,15 @@ def index(request: HttpRequest, filters: Query[Filters]) -> OriginalPage:
 
 @api.get("/originals/{original_id}", response={200: OriginalOut, **UNKNOWN}, summary="One original")
 def detail(request: HttpRequest, original_id: UUID) -> OriginalOut:
+    return shown(request, original_id)
+
+
+@api.patch(
+    "/originals/{original_id}", response={200: OriginalOut, **UNKNOWN, 400: Refusal, 422: Refusal}, summary="Rename"
+)
+def rename(request: HttpRequest, original_id: UUID, given: NameIn) -> OriginalOut:
+    """Call it by another name; folders and what cannot be shown are left out of it."""
+    keeping.rename(mendable(request, original_id), given.name)
     return shown(request, original_id)
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Sum
 
-from processing import parts, runner, storage
+from processing import events, parts, runner, storage
 from processing.errors import Drawing, Empty, QuotaExceeded, TooLarge, UnsupportedType
 from processing.models import Run
 from uploads.models import Original
@@ -102,6 +102,13 @@ def shown_name(name: str) -> str:
     last = PurePosixPath(name.replace("\\", "/")).name
     printable = "".join(letter for letter in last if letter.isprintable()).strip()
     return printable[-255:] if printable.strip(".") else "unnamed"
+
+
+def rename(original: Original, name: str) -> None:
+    """Call the original by another name; pages that show it are told."""
+    original.name = shown_name(name)
+    original.save(update_fields=["name"])
+    events.tell(original.run)
 
 
 def forget(original: Original) -> None:

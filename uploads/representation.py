@@ -12,6 +12,7 @@ from ninja import Field, Schema
 from processing import storage
 from processing.models import Job, Rendition, Run
 from processing.standing import Lines
+from uploads import playing
 from uploads.models import Original
 
 
@@ -144,12 +145,12 @@ def companions(original: Original, rendition: Rendition) -> list[Rendition]:
 def rendition_out(rendition: Rendition, files: Iterable[Rendition], absolute: Callable[[str], str]) -> RenditionOut:
     plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name not in ("url", "files")}
     shown = [file_out(item, absolute) for item in files]
-    return RenditionOut(**plain, url=absolute(storage.url(rendition.key)), files=shown)
+    return RenditionOut(**plain, url=absolute(playing.address(rendition)), files=shown)
 
 
 def file_out(companion: Rendition, absolute: Callable[[str], str]) -> FileOut:
     plain = {name: getattr(companion, name) for name in ("name", "content_type", "bytes")}
-    return FileOut(**plain, url=absolute(storage.url(companion.key)))
+    return FileOut(**plain, url=absolute(playing.address(companion)))
 
 
 def stills(original: Original) -> list[Rendition]:

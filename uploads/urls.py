@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from uploads import views
+from uploads import playing, views
 
 app_name = "uploads"
 urlpatterns = [
@@ -14,5 +14,7 @@ urlpatterns = [
     path("originals/<uuid:original_id>/retry", views.retry, name="retry"),
     path("originals/<uuid:original_id>/cancel", views.cancel, name="cancel"),
     path("originals/<uuid:original_id>/reprocess", views.reprocess, name="reprocess"),
+    path("originals/<uuid:original_id>/rename", views.rename, name="rename"),
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
+    path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
 ]

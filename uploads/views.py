@@ -158,6 +158,13 @@ def reprocess(request: HttpRequest, original_id: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+def rename(request: HttpRequest, original_id: UUID) -> HttpResponse:
+    keeping.rename(mendable(request, original_id), request.POST.get("name", ""))
+    return redirect("uploads:detail", original_id)
+
+
+@require_POST
+@login_required
 def delete(request: HttpRequest, original_id: UUID) -> HttpResponse:
     original = mendable(request, original_id)
     keeping.forget(original)

@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 const ICONS = [
   "aperture", "ban", "check", "chevron-left", "chevron-right", "circle-check", "circle-dashed", "circle-x",
   "clock", "cloud-upload", "copy", "download", "film", "image", "images", "keyboard", "layers", "list-checks",
-  "arrow-up-to-line", "loader-circle", "lock", "log-out", "moon", "play", "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
+  "arrow-up-to-line", "loader-circle", "lock", "log-out", "moon", "pencil", "play", "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
   "trash-2", "triangle-alert", "upload", "x",
 ];
 const OUT = new URL("../static/build/", import.meta.url).pathname;
@@ -23,6 +23,18 @@ await build({
   minify: true,
   sourcemap: true,
   format: "iife",
+  target: ["chrome125", "firefox128", "safari17.5"],
+  outdir: OUT,
+});
+// Loaded by pages with a film alone, and hls.js (a third of a megabyte) by it when there is a stream to play.
+await build({
+  entryPoints: { player: "src/player.js" },
+  absWorkingDir: new URL(".", import.meta.url).pathname,
+  bundle: true,
+  splitting: true,
+  minify: true,
+  sourcemap: true,
+  format: "esm",
   target: ["chrome125", "firefox128", "safari17.5"],
   outdir: OUT,
 });

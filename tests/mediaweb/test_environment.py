@@ -54,6 +54,8 @@ def test_embedded_default__needs_nothing(given):
         ("MEDIAWEB_STORAGE", "ftp", "'local' or 's3'"),
         ("AWS_S3_ENDPOINT_URL", "minio:9000", "https://media.example.org"),
         ("MEDIAWEB_BASE_URL", "media.example.org", "https://media.example.org"),
+        ("MEDIAWEB_ACCEL", "inner", "/inner/"),
+        ("MEDIAWEB_ACCEL", "/", "/inner/"),
         ("MEDIAWEB_DEBUG", "perhaps", "boolean"),
         ("MEDIAWEB_MAX_UPLOAD_BYTES", "lots", "byte"),
         ("MEDIAWEB_MAX_UPLOAD_BYTES", "0", "greater than 0"),

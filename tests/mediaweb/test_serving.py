@@ -113,6 +113,50 @@ def test_media__if_range_with_the_right_validator_gives_the_part_and_else_the_wh
     assert (changed.status_code, changed.content) == (200, DATA)
 
 
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
+def test_media__what_one_has_already_is_not_sent_again(form):
+    url = links.sign(KEY)
+    tag = get(url).headers["etag"]
+    answer = get(url, if_none_match=form.format(tag))
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["etag"] == tag
+    assert answer.headers.get("content-length", "0") == "0"
+
+
+def test_media__what_has_changed_is_sent_whole():
+    assert get(links.sign(KEY), if_none_match='"another"').content == DATA
+
+
+def test_media__longer_than_one_read_arrives_whole(tmp_path):
+    long = bytes(range(256)) * (serving.CHUNK // 256) + b"and more"
+    (tmp_path / "long").write_bytes(long)
+    storage.keep(tmp_path / "long", "originals/long.mp4")
+    assert get(links.sign("originals/long.mp4")).content == long
+    assert get(links.sign("originals/long.mp4"), range="bytes=9-").content == long[9:]
+    storage.drop("originals/long.mp4")
+
+
+def test_media__may_be_read_by_a_player_on_another_site():
+    assert get(links.sign(KEY)).headers["access-control-allow-origin"] == "*"
+    assert get(links.sign(KEY), range="bytes=0-9").headers["access-control-allow-origin"] == "*"
+
+
+def test_media__is_left_to_the_proxy_where_there_is_one(settings):
+    settings.ACCEL = "/inner/"
+    answer = get(links.sign(KEY, download_as="día.mp4"))
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["x-accel-redirect"] == f"/inner/{KEY}"
+    assert answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["content-security-policy"] == serving.FENCE["Content-Security-Policy"]
+
+
+def test_media__the_proxy_is_asked_for_nothing_that_is_not_signed_or_not_there(settings):
+    settings.ACCEL = "/inner/"
+    refused(get(links.sign(KEY) + "0"), 403)
+    refused(get(links.sign("originals/gone.mp4")), 404)
+
+
 def test_media__head_has_the_length_and_no_body():
     answer = ask(serving.Media(Inner()), "HEAD", links.sign(KEY))
     assert (answer.status_code, answer.content) == (200, b"")

@@ -15,12 +15,13 @@ from botocore.exceptions import ClientError
 from django.core.files.storage import default_storage
 from django.utils.timezone import now
 
-from processing import storage
+from processing import links, storage
 from processing.errors import MediaError
 from processing.heartbeat import JobLost
 from tests.swift.store import Store
+from tests.uploads import streams
 from tests.waiting import until
-from uploads import garbage
+from uploads import garbage, playing
 
 KEY = "renditions/0b5e/webp-640.1-1.webp"
 
@@ -205,6 +206,31 @@ def test_url__download_as_names_the_file_to_save(store, name, header):
     assert (answer.status_code, answer.headers["content-disposition"]) == (200, header)
 
 
+def test_url__is_good_for_as_long_as_asked(store):
+    store.put(KEY)
+    address = storage.url(KEY, good_for=links.TO_WATCH)
+    assert parse_qs(urlsplit(address).query)["X-Amz-Expires"] == [str(links.TO_WATCH)]
+    assert httpx.get(address).status_code == 200
+
+
+def test_text__is_read_whole_and_what_is_gone_is_not_found(store, bytes_of):
+    storage.keep(bytes_of("día\n".encode()), "renditions/0b5e/subtitles.1-1.vtt")
+    assert storage.text("renditions/0b5e/subtitles.1-1.vtt") == "día\n"
+    with pytest.raises(FileNotFoundError):
+        storage.text("renditions/0b5e/subtitles.2-1.vtt")
+
+
+@pytest.mark.django_db
+def test_play__playlist_leads_to_ranges_that_the_store_serves(store, client, alice):
+    film = streams.a_film(alice)
+    streams.publish_hls(film)
+    url = playing.address(film.renditions.get(preset="hls", name="audio.m3u8"))
+    lines = client.get(url).content.decode().splitlines()
+    address = next(line for line in lines if line.startswith(f"{store.endpoint}/{store.bucket}/"))
+    answer = httpx.get(address, headers={"Range": "bytes=4-7"})
+    assert (answer.status_code, answer.content) == (206, b"ftyp")
+
+
 def test_garbage__is_found_among_the_keys_of_the_bucket(store, upload):
     original = upload()
     store.put("originals/orphan")
@@ -234,7 +260,7 @@ def test_policy__lets_pages_show_what_addresses_lead_to(monkeypatch, settings, e
     made = settings_with(monkeypatch, MEDIAWEB_STORAGE="s3", **keys, **place)
     settings.STORAGES = made["STORAGES"]
     allowed = made["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]
-    for directive in ("img-src", "media-src"):
+    for directive in ("img-src", "media-src", "connect-src"):
         [address] = [source for source in allowed[directive] if str(source).startswith("https:")]
         assert default_storage.url(KEY).startswith(address + KEY)
         assert "films" in address, "this bucket, and not its neighbours"

@@ -318,6 +318,27 @@ def test_list__costs_as_many_queries_for_many_as_for_one(upload, program, django
         assert len(listed(program)) == 5
 
 
+@pytest.mark.parametrize(("given", "kept"), [("Día.jpg", "Día.jpg"), ("../a\u202e.jpg", "a.jpg"), ("..", "unnamed")])
+def test_rename__calls_it_so_without_what_cannot_be_shown(program, upload, given, kept):
+    original = upload()
+    answer = program.patch(f"{LIST}/{original.pk}", {"name": given}, content_type="application/json")
+    assert (answer.status_code, answer.json()["name"]) == (200, kept)
+    assert Original.objects.get().name == kept
+
+
+@pytest.mark.parametrize("body", [{"name": ""}, {"name": "x" * 256}, {}, {"name": 7}])
+def test_rename__to_what_is_no_name_is_refused(program, upload, body):
+    original = upload()
+    answer = program.patch(f"{LIST}/{original.pk}", body, content_type="application/json")
+    assert error_of(answer, 422) == "invalid"
+    assert Original.objects.get().name == "photo.jpg"
+
+
+def test_rename__another_owners_does_not_exist(signed_in, upload, bob):
+    answer = signed_in(bob).patch(f"{LIST}/{upload().pk}", {"name": "x"}, content_type="application/json")
+    assert error_of(answer, 404) == "not_found"
+
+
 def test_cancel__stops_what_is_open(upload, program):
     answer = program.post(at(upload(), "cancel"))
     assert answer.status_code == 202

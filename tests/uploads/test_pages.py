@@ -1,5 +1,7 @@
 """Home and one original, as their people see them: alice uploads, bob must not notice, charlie edits."""
 
+import html
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -50,12 +52,13 @@ def a_ready_video(owner, rungs=(360, 720, 1080)):
     return original
 
 
-def add_rendition(original, preset, width, height, content_type="image/webp"):
+def add_rendition(original, preset, width, height, content_type="image/webp", *, name=""):
     Rendition.objects.create(
         original=original,
         preset=preset,
+        name=name,
         version=1,
-        key=f"renditions/{original.pk}/{preset}",
+        key=f"renditions/{original.pk}/{preset}{name}",
         bytes=500,
         content_type=content_type,
         width=width,
@@ -186,16 +189,64 @@ def test_detail__picture_with_its_renditions(client, alice):
     assert f"/api/originals/{original.pk}/download" in page
 
 
+def sources(client, original):
+    """The presets that the page's <video> may play, first choice first."""
+    return re.findall(r'<source [^>]*data-preset="([^"]+)"', text_of(client, f"/originals/{original.pk}"))
+
+
 def test_detail__video_plays_720_and_offers_the_rest(client, alice):
-    original = a_ready_video(alice)
-    page = text_of(client, f"/originals/{original.pk}")
-    assert f'preload="metadata" src="/media/renditions/{original.pk}/mp4-720?' in page
-    assert page.count("<option") == 3
+    assert sources(client, a_ready_video(alice)) == ["mp4-720", "mp4-360", "mp4-1080"]
 
 
 def test_detail__video_without_720_plays_the_next_lower(client, alice):
-    original = a_ready_video(alice, rungs=(360, 480))
-    assert f'src="/media/renditions/{original.pk}/mp4-480?' in text_of(client, f"/originals/{original.pk}")
+    assert sources(client, a_ready_video(alice, rungs=(360, 480))) == ["mp4-480", "mp4-360"]
+
+
+def test_detail__source_plays_until_the_ladder_is_made(client, alice):
+    original = a_ready_video(alice, rungs=(360,))
+    add_rendition(original, "source", 1920, 1080, "video/mp4")
+    assert sources(client, original) == ["mp4-360", "source"]
+    original.renditions.filter(preset="mp4-360").update(version=0)  # a draft
+    assert sources(client, original) == ["source", "mp4-360"]
+
+
+def test_detail__source_too_heavy_for_most_lines_gives_way_to_the_draft(client, alice):
+    original = a_ready_video(alice, rungs=(360,))
+    original.renditions.filter(preset="mp4-360").update(version=0)
+    add_rendition(original, "source", 3840, 2160, "video/mp4")
+    original.renditions.filter(preset="source").update(duration=1, bytes=4_000_000)
+    assert sources(client, original) == ["mp4-360", "source"]
+
+
+def test_detail__rungs_that_are_still_made_are_named(client, alice):
+    original = a_ready_video(alice, rungs=(360,))
+    assert 'data-awaited="1080 720 480"' in text_of(client, f"/originals/{original.pk}")
+
+
+def test_detail__picture_loads_no_player(client, alice):
+    assert "player.js" not in text_of(client, f"/originals/{a_ready_picture(alice).pk}")
+    assert "player.js" in text_of(client, f"/originals/{a_ready_video(alice).pk}")
+
+
+def test_detail__companions_are_not_in_the_table(client, alice):
+    original = a_ready_video(alice)
+    add_rendition(original, "hls", 1920, 1080, "application/vnd.apple.mpegurl")
+    add_rendition(original, "hls", 640, 360, "video/mp4", name="360.mp4")
+    side = text_of(client, f"/originals/{original.pk}/side")
+    assert side.count('data-preset="hls"') == 1
+    assert 'data-renditions="5"' in side
+
+
+def test_detail__markup_to_embed_has_full_addresses(client, alice):
+    page = html.unescape(text_of(client, f"/originals/{a_ready_picture(alice, name='<cat>.jpg').pk}"))
+    assert '<source type="image/webp" srcset="http://testserver/media/renditions/' in page
+    assert 'alt="&lt;cat&gt;.jpg" loading="lazy"' in page
+    film = a_ready_video(alice)
+    add_rendition(film, "hls", 1920, 1080, "application/vnd.apple.mpegurl")
+    film.renditions.filter(preset="hls").update(key="renditions/hls.m3u8")
+    page = html.unescape(text_of(client, f"/originals/{film.pk}"))
+    assert f'<source src="http://testserver/play/{film.pk}/' in page
+    assert f'<source src="http://testserver/media/renditions/{film.pk}/mp4-720?' in page
 
 
 def test_detail__neighbours_are_the_owners_own(client, alice, bob):
@@ -228,6 +279,13 @@ def test_cancel__then_retry(client, alice):
     assert Run.objects.get().status == "canceled"
     client.post(f"/originals/{original.pk}/retry")
     assert Run.objects.get().status == "received"
+
+
+def test_rename__shows_the_new_name(client, alice, bob):
+    original = an_original(alice)
+    page = client.post(f"/originals/{original.pk}/rename", {"name": "tom.jpg"}, follow=True).content.decode()
+    assert "<h1>tom.jpg</h1>" in page
+    assert client.post(f"/originals/{an_original(bob).pk}/rename", {"name": "x"}).status_code == 404
 
 
 def test_delete__says_so_and_is_gone(client, alice):

@@ -15,7 +15,6 @@ register.filter("srcset", srcset)
 register.filter("main_files", main_files)
 
 NARROWEST, WIDEST = 0.6, 2.6  # of a card's width to its height; beyond that the picture is cropped
-FIRST_RUNG = 720  # lines of the video that plays when nobody chose: sharp on most screens, soon there
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 
 
@@ -25,26 +24,6 @@ def ratio(original: Original) -> str:
     facts = original.facts
     found = facts["width"] / facts["height"] if facts else 4 / 3
     return f"{min(max(found, NARROWEST), WIDEST):.4f}"
-
-
-@register.filter
-def rungs(original: Original) -> list[Rendition]:
-    """The MP4s a video can be played from, lowest first."""
-    found = [item for item in original.renditions.all() if item.preset.startswith("mp4-")]
-    return sorted(found, key=lines)
-
-
-@register.filter
-def lines(rendition: Rendition) -> int:
-    """What people call a video's size by: its short side."""
-    return min(rendition.width, rendition.height)
-
-
-@register.filter
-def first_choice(found: list[Rendition]) -> Rendition | None:
-    """The highest of these rungs that is not above FIRST_RUNG, else the lowest; None where there is none."""
-    modest = [item for item in found if lines(item) <= FIRST_RUNG]
-    return next(iter(modest[-1:] or found), None)
 
 
 @register.filter

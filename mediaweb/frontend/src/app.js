@@ -6,7 +6,6 @@ import "./chooser.js";
 import "./copying.js";
 import "./keyboard.js";
 import "./live.js";
-import "./player.js";
 import "./selection.js";
 import "./sending.js";
 import "./times.js";

@@ -35,7 +35,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const writing = event.target.closest("input:not([type=checkbox]), textarea, select, video, [contenteditable]");
+  const writing = event.target.closest("input:not([type=checkbox]), textarea, select, video, media-controller, [contenteditable]");
   if (event.key === "Escape" && writing) writing.blur();
   if (writing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
   event.preventDefault();

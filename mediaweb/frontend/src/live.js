@@ -24,6 +24,7 @@ async function fetchPage(url) {
 
 function put(old, found) {
   const fresh = document.importNode(found, true);
+  if (old && !old.dispatchEvent(new CustomEvent("renew", { detail: fresh, bubbles: true, cancelable: true }))) return; // who heard it takes what it needs
   if (old && old.dataset.status === fresh.dataset.status && looksSame(old, fresh)) return;
   const focused = old?.contains(document.activeElement);
   const ticked = old?.querySelector("input[name=run]")?.checked;
@@ -34,13 +35,14 @@ function put(old, found) {
     removeEmptyDays();
   }
   paintPlaceholders(fresh);
+  fresh.dispatchEvent(new CustomEvent("placed", { bubbles: true }));
   if (ticked) fresh.querySelector("input[name=run]").checked = true;
   if (focused) fresh.querySelector("a, button")?.focus();
   if (old && finished(fresh) && old.dataset.status !== fresh.dataset.status) announce(said(fresh));
 }
 
 function looksSame(old, fresh) {
-  return old.textContent === fresh.textContent && old.querySelector("progress")?.value === fresh.querySelector("progress")?.value;
+  return old.dataset.renditions === fresh.dataset.renditions && old.textContent === fresh.textContent && old.querySelector("progress")?.value === fresh.querySelector("progress")?.value;
 }
 
 const said = (part) => part.dataset.said || `${part.dataset.name}: ${part.querySelector(".state")?.textContent.trim() ?? part.dataset.status}`;
@@ -83,6 +85,7 @@ function moved(original) {
     if (same) advance(part, original);
     else soon(original.id, refresh);
   }
+  document.dispatchEvent(new CustomEvent("moved", { detail: original }));
   soon("tabs", refreshTabs, GATHER_COUNTS);
 }
 
