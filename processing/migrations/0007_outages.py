@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('processing', '0005_parts_and_companions'),
+        ('processing', '0006_memory'),
     ]
 
     operations = [
