@@ -41,6 +41,7 @@ class Filters(Schema):
     kind: str = ""
     q: str = Field("", description="part of the name")
     owner: str = ""
+    sha256: str = Field("", description="of the file's bytes: ask with it before you send them")
     cursor: str = ""
     limit: int = Field(listing.PAGE, ge=1, le=listing.LONGEST_PAGE)
 
@@ -57,13 +58,25 @@ UNKNOWN = {401: Refusal, 404: Refusal}
 
 @api.post(
     "/originals",
-    response={201: OriginalOut, 400: Refusal, 401: Refusal, 403: Refusal, 413: Refusal, 415: Refusal, 422: Refusal},
+    response={
+        200: OriginalOut,
+        201: OriginalOut,
+        400: Refusal,
+        401: Refusal,
+        403: Refusal,
+        413: Refusal,
+        415: Refusal,
+        422: Refusal,
+    },
     summary="Upload a file",
 )
 def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut]:
-    """Keep the file and queue its processing; answers before that begins."""
+    """Keep the file and queue its processing; answers before that begins.
+
+    200 where you have sent the same bytes before: it is the original that they became.
+    """
     original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
-    return Status(201, shown(request, original.pk))
+    return Status(200 if original.was_there else 201, shown(request, original.pk))
 
 
 @api.get("/originals", response={200: OriginalPage, 401: Refusal, 422: Refusal}, summary="List originals")
@@ -71,7 +84,7 @@ def index(request: HttpRequest, filters: Query[Filters]) -> OriginalPage:
     """Newest first: your own; everybody's for editors."""
     rows = listing.visible_to(request.user, originals())
     rows = listing.filtered(rows, filters.status, filters.kind, filters.q, filters.owner)
-    page = listing.page(rows, filters.cursor, filters.limit)
+    page = listing.page(listing.with_bytes(rows, filters.sha256), filters.cursor, filters.limit)
     items = [represent(item, request.build_absolute_uri) for item in page.items]
     return OriginalPage(items=items, next_cursor=page.next_cursor)
 

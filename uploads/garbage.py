@@ -9,7 +9,8 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.models import Job, JobStatus, Rendition
-from uploads.models import Original
+from uploads import incoming
+from uploads.models import Original, Upload
 
 UPLOAD_MAY_TAKE = timedelta(hours=1)  # between an original's bytes and its row lie milliseconds
 BATCH = 1000  # keys asked about in one query; SQLite takes 32,766 variables
@@ -23,6 +24,8 @@ def find(older_than: float) -> Iterator[str]:
     before = now() - timedelta(seconds=older_than)
     for batch in batches(storage.keys(storage.ORIGINALS)):
         yield from unowned(batch, before)
+    for batch in batches(storage.keys(incoming.INCOMING)):
+        yield from given_up(batch)
     for batch in batches(storage.keys(storage.RENDITIONS)):
         yield from unpublished(batch)
 
@@ -34,7 +37,16 @@ def batches(found: Iterator[Found]) -> Iterator[Sequence[Found]]:
 
 def unowned(batch: Sequence[Found], before: datetime) -> Iterator[str]:
     old = {key for key, written in batch if written < before}
-    yield from sorted(old - set(Original.objects.filter(key__in=old).values_list("key", flat=True)))
+    owned = set(Original.objects.filter(key__in=old).values_list("key", flat=True))
+    coming = set(Upload.objects.filter(key__in=old, original=None).values_list("key", flat=True))
+    yield from sorted(old - owned - coming)
+
+
+def given_up(batch: Sequence[Found]) -> Iterator[str]:
+    """Bytes of uploads that are none any longer. A row is there before its first byte."""
+    ids = {key: incoming.upload_id(key) for key, _ in batch}
+    coming = set(Upload.objects.filter(pk__in=filter(None, ids.values()), original=None).values_list("pk", flat=True))
+    yield from sorted(key for key, upload_id in ids.items() if upload_id not in coming)
 
 
 def unpublished(batch: Sequence[Found]) -> Iterator[str]:

@@ -52,7 +52,13 @@ def keep_one(request: HttpRequest, file: Any) -> None:
         why = sentence_of(error.code, error.details)
         messages.error(request, gettext("%(name)s was not kept. %(why)s") % {"name": file.name, "why": why})
     else:
-        messages.success(request, gettext("%(name)s is kept, and its processing begins.") % {"name": original.name})
+        messages.success(request, outcome(original, file.name) % {"name": file.name, "other": original.name})
+
+
+def outcome(original: Original, name: str) -> str:
+    if original.was_there:
+        return gettext("%(name)s was here already, as %(other)s.")
+    return gettext("%(other)s is kept, and its processing begins.")
 
 
 @vary_on_headers("HX-Request")

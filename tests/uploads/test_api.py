@@ -86,6 +86,20 @@ def test_upload__has_every_documented_field(program):
     assert set(body) == FIELDS
 
 
+def test_upload__of_the_same_bytes_is_the_original_there_is(program):
+    first, second = program.post(LIST, photo_file()), program.post(LIST, photo_file(name="copy.jpg"))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json() == first.json()
+
+
+def test_list__says_by_its_hash_whether_a_file_is_here(upload, program, bob):
+    hers, his = upload(), upload(owner=bob)
+    assert listed(program, sha256=hers.sha256) == [str(hers.pk)]
+    assert listed(program, sha256=hers.sha256.upper()) == [str(hers.pk)]
+    assert listed(program, sha256=his.sha256) == []
+    assert listed(program, sha256="nonsense\0") == []
+
+
 def test_upload__without_a_file_is_invalid(program):
     assert error_of(program.post(LIST), 422) == "invalid"
     assert error_of(program.post(LIST, {"file": "not a file"}), 422) == "invalid"
