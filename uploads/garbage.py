@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import TypeVar
 
 from django.utils.timezone import now
 
@@ -17,6 +18,7 @@ BATCH = 1000  # keys asked about in one query; SQLite takes 32,766 variables
 FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+(\.\d+)?$")  # job and attempt in a rendition's key, or in its draft's
 
 Found = tuple[str, datetime]
+Item = TypeVar("Item")
 
 
 def find(older_than: float) -> Iterator[str]:
@@ -30,7 +32,7 @@ def find(older_than: float) -> Iterator[str]:
         yield from unpublished(batch)
 
 
-def batches(found: Iterator[Found]) -> Iterator[Sequence[Found]]:
+def batches(found: Iterator[Item]) -> Iterator[Sequence[Item]]:
     while batch := list(islice(found, BATCH)):
         yield batch
 
@@ -40,6 +42,14 @@ def unowned(batch: Sequence[Found], before: datetime) -> Iterator[str]:
     owned = set(Original.objects.filter(key__in=old).values_list("key", flat=True))
     coming = set(Upload.objects.filter(key__in=old, original=None).values_list("key", flat=True))
     yield from sorted(old - owned - coming)
+
+
+def forsaken(older_than: float) -> Iterator[tuple[str, str]]:
+    """Multipart uploads of the store, as (key, id), that began so long ago and that no row speaks of."""
+    before = now() - timedelta(seconds=older_than)
+    for batch in batches(incoming.unfinished(before)):
+        known = Upload.objects.filter(original=None, store_id__in=[store_id for _, store_id in batch])
+        yield from sorted(set(batch) - set(known.values_list("key", "store_id")))
 
 
 def given_up(batch: Sequence[Found]) -> Iterator[str]:

@@ -7,6 +7,7 @@ theirs.
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Protocol
@@ -237,6 +238,17 @@ def abort(key: str, store_id: str) -> None:
     except ClientError as error:
         if code_of(error) != "NoSuchUpload":
             raise
+
+
+def unfinished(before: datetime) -> Iterator[tuple[str, str]]:
+    """The store's multipart uploads that began before this moment, as (key, id)."""
+    if storage.is_local():
+        return
+    pages = client().get_paginator("list_multipart_uploads")
+    for page in pages.paginate(Bucket=bucket_name(), Prefix=f"{storage.ORIGINALS}/"):
+        for found in page.get("Uploads", []):
+            if found["Initiated"] < before:
+                yield found["Key"], found["UploadId"]
 
 
 def blocks(key: str) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from processing import storage
 from processing.errors import Empty, MediaError, UnsupportedType
 from uploads import incoming, keeping
 from uploads.digest import Sha256, is_resumable
@@ -107,8 +108,13 @@ class Receiver:
             size = self.keeper.take(left)
             self.count(left[:size])
             left = left[size:]
-            if not self.checksum and self.keeper.is_settled and time.monotonic() - self.saved_at > SAVE_EVERY:
+            if not self.checksum and self.keeper.is_settled and self.is_due:
                 self.save()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to write down how much is kept: a file every second, an object with each part."""
+        return not storage.is_local() or time.monotonic() - self.saved_at > SAVE_EVERY
 
     def check_room_for(self, more: int) -> None:
         length, size = self.upload.length, self.upload.offset + more
