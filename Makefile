@@ -24,7 +24,7 @@ lint: setup-test
 
 setup: .setup-system .setup-python .setup-static
 
-setup-test: setup .setup-test .setup-swift
+setup-test: setup .setup-test .setup-swift .setup-clients
 
 # Each stamp stands for a step that is done; it is done again when what it was made from is newer.
 .setup-system: compose/install-system
@@ -60,5 +60,10 @@ $(PY):
 	@.venv-swift/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# What others wrote to send files with, for the tests.
+.setup-clients: .setup-python tests/clients/package-lock.json
+	@$(NPM) ci --prefix tests/clients --silent --no-fund --no-audit
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-swift .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules
+	rm -rf $(VENV) .venv-swift .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules tests/clients/node_modules
