@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
+from uploads import tus
+
 
 class Original(models.Model):
     """Bytes as received, never rewritten, and the facts measured from them."""
@@ -79,6 +81,11 @@ class Upload(models.Model):
     @property
     def is_whole(self) -> bool:
         return self.offset == self.length
+
+    @property
+    def modified(self) -> str:
+        """When the file was last changed, where our page has sent it: by this, name and length it is known again."""
+        return tus.metadata_of(self.metadata).get("modified", "")
 
 
 class ApiToken(models.Model):

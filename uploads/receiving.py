@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -77,6 +77,12 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
     if upload:
         upload.offset = incoming.truth(upload)
     return upload
+
+
+def unfinished(owner: Any) -> QuerySet[Upload]:
+    """This owner's uploads that may be gone on with, newest first."""
+    mine = Upload.objects.filter(owner=owner, original=None, direct=False, length__isnull=False, expires_at__gt=now())
+    return mine.order_by("-created_at")
 
 
 class Receiver:

@@ -19,10 +19,11 @@ from processing import runner
 from processing.errors import SENTENCES, MediaError
 from processing.models import RunStatus
 from processing.templatetags.showing import sentence_of
-from uploads import keeping, listing
+from uploads import keeping, listing, receiving
 from uploads.api import mendable, visible
 from uploads.models import Original
 from uploads.representation import originals
+from uploads.sniffing import SIGNATURES
 
 # Run.is_shown, for the database: what is made again stays where it is.
 SHOWN = Q(run__status__in=RunStatus.final()) | Q(run__ready_at__isnull=False)
@@ -75,11 +76,22 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "next_cursor": page.next_cursor,
         "q": query,
         "open": [] if cursor else in_progress(mine),
-        "max_bytes": settings.MAX_UPLOAD_BYTES,
-        "sentences": {code: gettext(text) for code, text in SENTENCES.items()},
+        **what_can_be_sent(request),
     }
     template = "uploads/parts/days.html" if "HX-Request" in request.headers else "uploads/home.html"
     return render(request, template, context)
+
+
+def what_can_be_sent(request: HttpRequest) -> dict[str, Any]:
+    """All the page needs to refuse a file before a byte of it is sent, and to go on with one that broke off."""
+    return {
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "quota_bytes": settings.QUOTA_BYTES,
+        "free_bytes": max(0, keeping.room_for(request.user)),
+        "sentences": {code: gettext(text) for code, text in SENTENCES.items()},
+        "signatures": [[(at, mark.hex()) for at, mark in signature.marks] for signature in SIGNATURES],
+        "unfinished": receiving.unfinished(request.user)[:IN_PROGRESS],
+    }
 
 
 def in_progress(rows: QuerySet[Original]) -> list[Original]:

@@ -38,7 +38,7 @@ def sign_in(page: Page, url: str, user: str, password: str) -> None:
 def choose(page: Page, *files: tuple[str, str, bytes]) -> None:
     """Choose files, each (name, type, bytes), in the upload zone, as what nobody has sent before."""
     page.set_input_files(
-        "#zone input[type=file]",
+        "#zone input[name=file]",
         [{"name": name, "mimeType": kind, "buffer": fresh(data)} for name, kind, data in files],
     )
 
