@@ -11,24 +11,18 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect
-from ninja import Field, File, NinjaAPI, Query, Schema, Status, UploadedFile
+from ninja import Field, File, NinjaAPI, Query, Router, Schema, Status, UploadedFile
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.responses import NinjaJSONEncoder
 
 from processing import events, queues, runner, storage
 from processing.errors import MediaError
-from uploads import keeping, listing
+from uploads import keeping, listing, multipart
 from uploads.auth import CALLERS
 from uploads.models import Original
-from uploads.representation import ErrorOut, OriginalOut, originals, represent
+from uploads.representation import OriginalOut, Refusal, originals, represent
 
 REFUSALS = {"too_large": 413, "unsupported_type": 415, "quota_exceeded": 403}
-
-
-class Refusal(Schema):
-    """Every answer that is not the one asked for."""
-
-    error: ErrorOut
 
 
 class OriginalPage(Schema):
@@ -181,12 +175,19 @@ def queue_overview(request: HttpRequest) -> list[queues.Queue]:
     return queues.overview()
 
 
-@api.api_operation(
+rest = Router()  # asked after all others
+
+
+@rest.api_operation(
     ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:address}", auth=None, include_in_schema=False, response=Refusal
 )
 def unknown(request: HttpRequest, address: str) -> None:
     """Every address that is none of the above."""
     raise Http404
+
+
+api.add_router("/multipart", multipart.router)
+api.add_router("", rest)
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:

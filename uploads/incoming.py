@@ -24,6 +24,7 @@ INCOMING = "incoming"
 BLOCK = 1 << 20  # bytes of one write, one read
 PART = 8 << 20  # S3 takes no less than 5 MiB, and memory and scratch hold no more than one each
 PARTS_ALLOWED = 10_000  # by S3, of one object
+ENDED = {"NoSuchUpload", "NoSuchKey"}  # what stores answer where a multipart upload is over
 
 
 class Lost(Exception):
@@ -151,7 +152,7 @@ def put_part(upload: Upload, number: int, body: Any) -> Any:
             Bucket=bucket_name(), Key=upload.key, UploadId=upload.store_id, PartNumber=number, Body=body
         )
     except ClientError as error:
-        if code_of(error) == "NoSuchUpload":
+        if code_of(error) in ENDED:
             raise Lost from error
         raise
 
@@ -211,7 +212,7 @@ def complete(upload: Upload) -> None:
             Bucket=bucket_name(), Key=upload.key, UploadId=upload.store_id, MultipartUpload={"Parts": parts}
         )
     except ClientError as error:
-        if code_of(error) != "NoSuchUpload":
+        if code_of(error) not in ENDED:
             raise
         found = client().head_object(Bucket=bucket_name(), Key=upload.key)  # it was done before
         if found["ContentLength"] != upload.length:
@@ -236,7 +237,7 @@ def abort(key: str, store_id: str) -> None:
     try:
         client().abort_multipart_upload(Bucket=bucket_name(), Key=key, UploadId=store_id)
     except ClientError as error:
-        if code_of(error) != "NoSuchUpload":
+        if code_of(error) not in ENDED:
             raise
 
 

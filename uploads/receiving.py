@@ -189,8 +189,10 @@ class Receiver:
     def finish(self) -> None:
         """Let a whole upload be an original."""
         upload = self.upload
-        sniff(upload)
         incoming.put_in_place(upload)
+        if upload.direct and not upload.kind:
+            upload.head = next(incoming.blocks(upload.key))[:HEAD]
+        sniff(upload)
         sha256 = self.digest.hexdigest() if self.digest else self.read_again()
         original = Original(
             owner=upload.owner, name=upload.name, kind=upload.kind, bytes=upload.offset, sha256=sha256, key=upload.key
@@ -272,7 +274,7 @@ def sweep() -> dict[str, int]:
 
 
 def left_whole() -> Iterator[UUID]:
-    whole = Upload.objects.filter(original=None, length=F("offset"), direct=False)
+    whole = Upload.objects.filter(original=None, length=F("offset"))
     return whole.exclude(lease_until__gt=Now()).values_list("pk", flat=True).iterator()
 
 
