@@ -7,12 +7,30 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Text:
+    """A subtitle track made of text: its stream, and what the source calls its language and itself."""
+
+    track: int
+    language: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """What an engine measured of an original.
 
     `width` and `height` are as people see it: upright, in square pixels. `orientation` is the EXIF
-    value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. Seconds and
-    frames a second are floats.
+    value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. `plays` is how
+    often an animation is played, 0 for ever. Seconds and frames a second are floats. Names of formats,
+    colours and layouts are ffmpeg's.
+
+    A video's `start` is where its clock begins, `lead` the most that a keyframe is read before it is
+    shown, both in seconds. `steady` says that every frame has a time and that the clock never jumps
+    back; `variable` that frames are not evenly spaced. `video_track` and `audio_track` are the streams used.
+
+    `profile` is the video codec's, as ffmpeg names it, `bit_rate` the bits a second of the whole file,
+    `texts` its text subtitles. `copies` turns false when somebody tried to copy its streams into an MP4
+    and found that they cannot be played so.
     """
 
     kind: str
@@ -21,11 +39,36 @@ class Facts:
     height: int
     orientation: int = 1
     frames: int = 1
+    plays: int = 0
     duration: float | None = None
     frame_rate: float | None = None
+    profile: str = ""
+    bit_rate: int = 0
+    texts: tuple[Text, ...] = ()
+    copies: bool = True
     rotation: int = 0
     video_codec: str | None = None
     audio_codec: str | None = None
+    start: float = 0.0
+    lead: float = 0.0
+    steady: bool = True
+    variable: bool = False
+    video_track: int = 0
+    audio_track: int | None = None
+    pixel_format: str = "yuv420p"
+    bit_depth: int = 8
+    matrix: str = "bt709"
+    transfer: str = ""
+    primaries: str = ""
+    field_order: str = "progressive"
+    pixel_aspect: float = 1.0
+    channels: int = 0
+    layout: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the tracks back as JSON has kept them."""
+        texts = tuple(text if isinstance(text, Text) else Text(**text) for text in self.texts)
+        object.__setattr__(self, "texts", texts)
 
     @property
     def short_side(self) -> int:
@@ -45,6 +88,7 @@ class Limits:
     total_pixels: int = 1_000_000_000  # over all frames of an animation
     duration: float = 6 * 3600
     streams: int = 32
+    part: float = 30  # CPU seconds of work in a part of a video: what is lost with a worker
     threads: int = 1  # of a decoder and of each encoder; 0 is as many as helps within the memory limit
 
 
@@ -114,7 +158,8 @@ class Order:
     """What a step is told: the source and the folder to write to, what is known, what is wanted.
 
     `part` is the stretch to work on, for a step that works on parts. `pieces` are what the steps it
-    needs have left for it: the files of each name, in the order of their parts.
+    needs have left for it: the files of each name, in the order of their parts. `hands` are the threads
+    that an engine may have at work at once, because nobody else needs their cores.
 
     `report(fraction)` is called often (twice a second at least while a child runs). It may raise:
     then the job is no longer ours, and the engine must stop its child and let the exception pass.
@@ -127,4 +172,5 @@ class Order:
     part: Part | None = None
     pieces: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    hands: int = 1
     report: Callable[[float], None] = _say_nothing

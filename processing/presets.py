@@ -9,6 +9,10 @@ from itertools import pairwise
 
 from processing.facts import Facts
 
+# veryfast costs half the CPU of medium (and 500 MB against 881) for a few per cent more bytes at the
+# same crf. An upload should be playable soon; who has CPU to spare makes this slower.
+SPEED = "veryfast"
+
 
 @dataclass(frozen=True)
 class ImagePreset:
@@ -54,22 +58,141 @@ class AnimatedPreset:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """An MP4 of H.264 and AAC whose short side is `short_side` pixels, never enlarged.
+class LoopPreset:
+    """A silent MP4 of an animation that has at least `above` pixels, over all its frames as they are shown.
 
-    `crf` sets the quality, `maxrate` (kbit/s) caps what a hard scene may cost.
+    An MP4 cannot say how often it is played: only what plays for ever gets one, as browsers loop it.
+    """
+
+    name: str
+    box: int
+    crf: int
+    above: int
+    speed: str = "veryfast"
+    version: int = 1
+    content_type = "video/mp4"
+    extension = "mp4"
+
+    def suits(self, facts: Facts) -> bool:
+        width, height = within_box(facts.width, facts.height, self.box)
+        return facts.frames > 1 and not facts.plays and facts.frames * width * height >= self.above
+
+
+@dataclass(frozen=True)
+class Copy:
+    """An MP4 of the source's own picture and sound, where browsers play them as they are.
+
+    `pictures` are pairs of a codec and a profile, `sounds` codecs, `formats` the containers whose
+    times can be taken over; names are ffmpeg's.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    pictures: tuple[tuple[str, str], ...]
+    sounds: tuple[str | None, ...]
+    version: int = 1
+    content_type = "video/mp4"
+    extension = "mp4"
+
+    def suits(self, facts: Facts) -> bool:
+        return (
+            facts.copies
+            and facts.format in self.formats
+            and (facts.video_codec, facts.profile) in self.pictures
+            and facts.audio_codec in self.sounds
+        )
+
+
+@dataclass(frozen=True)
+class Storyboard:
+    """A WebP sheet of small frames, `columns` in a row, and the WebVTT that says which is where.
+
+    At most `most` frames within a square box of `box` pixels, at least `apart` seconds from each other.
+    """
+
+    name: str
+    box: int
+    columns: int
+    most: int
+    apart: float
+    quality: int
+    version: int = 1
+    content_type = "image/webp"
+    extension = "webp"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A silent MP4 of `stretches` short stretches of a film, `seconds` in all, to run in a loop."""
+
+    name: str
+    short_side: int
+    seconds: float
+    stretches: int
+    frame_rate: int
+    crf: int
+    version: int = 1
+    content_type = "video/mp4"
+    extension = "mp4"
+
+
+@dataclass(frozen=True)
+class Captions:
+    """A WebVTT for each text track, the first under the preset's name."""
+
+    name: str
+    version: int = 1
+    content_type = "text/vtt"
+    extension = "vtt"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """An MP4 whose short side is `short_side` pixels, never enlarged; of H.264 unless `codec` says another.
+
+    `crf` sets the quality on the codec's own scale, `maxrate` (kbit/s) caps what a hard scene may cost,
+    `speed` is x264's own name for how long it may search.
     """
 
     name: str
     short_side: int
     crf: int
     maxrate: int
+    codec: str = "h264"
     version: int = 1
+    speed: str = SPEED
     content_type = "video/mp4"
     extension = "mp4"
 
 
-Preset = ImagePreset | AnimatedPreset | Rung
+@dataclass(frozen=True)
+class Playlist:
+    """All rungs and the sound as HLS: what a player that follows the network asks for."""
+
+    name: str
+    version: int = 1
+    content_type = "application/vnd.apple.mpegurl"
+    extension = "m3u8"
+
+
+@dataclass(frozen=True)
+class Sound:
+    """AAC in stereo at `kbits` kbit/s.
+
+    `loudness` (LUFS) is what a film is brought to where it is given: measured first, then set by one
+    constant gain as far as the peaks allow.
+    """
+
+    name: str
+    kbits: int
+    loudness: float | None = None
+    version: int = 1
+    content_type = "audio/mp4"
+    extension = "m4a"
+
+
+ImageFile = ImagePreset | AnimatedPreset | LoopPreset
+Preset = ImageFile | Copy | Storyboard | Preview | Captions | Rung | Playlist | Sound
 
 
 def family(name: str, image_format: str, quality: int) -> tuple[ImagePreset, ...]:
@@ -87,21 +210,43 @@ AVIF = family("avif", "AVIF", 60)
 MAIL_JPEG = ImagePreset("jpeg-1280", 1280, "JPEG", 80)
 SQUARE = ImagePreset("square-320", 320, "WEBP", 80, square=True)
 ANIMATED = AnimatedPreset("animated-640", 640, 75)
+# Beside it: 20 MP are 65 frames of 640 x 480.
+LOOP = LoopPreset("loop-640", 640, crf=23, above=20_000_000)
 
 # What images get, where it suits them. AVIF and SQUARE are off. To switch some on, name them here, as
-# in `(*WEBP, *AVIF[1:3], SQUARE, MAIL_JPEG, ANIMATED)`; `reprocess --stale` then makes what is missing.
-ON: tuple[ImagePreset | AnimatedPreset, ...] = (*WEBP, MAIL_JPEG, ANIMATED)
+# in `(*WEBP, *AVIF[1:3], SQUARE, MAIL_JPEG, ANIMATED, LOOP)`; `reprocess --stale` then makes what is missing.
+ON: tuple[ImageFile, ...] = (*WEBP, MAIL_JPEG, ANIMATED, LOOP)
 
+# What the browsers that bring their own decoder play in an MP4. HEVC is not among it: none does, so it
+# plays where the machine happens to have a licence for it. Nor are AVI, ASF and Ogg, whose frames carry
+# no times of their own, and program streams, whose clocks jump.
+SOURCE = Copy(
+    "source",
+    formats=("mov", "matroska", "mpegts", "flv"),
+    pictures=(
+        *(("h264", profile) for profile in ("Constrained Baseline", "Baseline", "Main", "High")),
+        ("vp9", "Profile 0"),
+        ("av1", "Main"),
+    ),
+    sounds=("aac", "mp3", "opus", None),
+)
 POSTER = ImagePreset("poster", 1280, "WEBP", 80)
+STORYBOARD = Storyboard("storyboard", 160, columns=10, most=100, apart=2, quality=60)
+PREVIEW = Preview("preview", 240, seconds=4, stretches=4, frame_rate=15, crf=30)
+SUBTITLES = Captions("subtitles")
 LADDER = (
     Rung("mp4-360", 360, crf=25, maxrate=900),
     Rung("mp4-480", 480, crf=24, maxrate=1600),
     Rung("mp4-720", 720, crf=23, maxrate=3500),
     Rung("mp4-1080", 1080, crf=23, maxrate=6500),
 )
+HLS = Playlist("hls")
+# 128 kbit/s AAC is transparent for stereo in blind tests. Loudness is off: a film keeps the level its
+# maker gave it; -16 is what people set who want them all alike.
+SOUND = Sound("audio", kbits=128)
 
 
-def image_files(facts: Facts) -> tuple[ImagePreset | AnimatedPreset, ...]:
+def image_files(facts: Facts) -> tuple[ImageFile, ...]:
     """Every file an image gets."""
     return tuple(preset for preset in ON if preset.suits(facts))
 
@@ -111,9 +256,39 @@ def poster(facts: Facts) -> tuple[ImagePreset, ...]:
     return (POSTER,)
 
 
+def source(facts: Facts) -> tuple[Copy, ...]:
+    """The source's own streams, where browsers play them."""
+    return (SOURCE,) if SOURCE.suits(facts) else ()
+
+
+def storyboard(facts: Facts) -> tuple[Storyboard, ...]:
+    """What the seek bar shows, of every video."""
+    return (STORYBOARD,)
+
+
+def preview(facts: Facts) -> tuple[Preview, ...]:
+    """What moves under the pointer, of every video."""
+    return (PREVIEW,)
+
+
+def subtitles(facts: Facts) -> tuple[Captions, ...]:
+    """The text tracks, of a video that has some."""
+    return (SUBTITLES,) if facts.texts else ()
+
+
 def rungs(facts: Facts) -> tuple[Rung, ...]:
     """The rungs no larger than the video; always the lowest."""
     return tuple(rung for rung in LADDER if rung is LADDER[0] or rung.short_side <= facts.short_side)
+
+
+def packages(facts: Facts) -> tuple[Rung | Playlist, ...]:
+    """What the rungs are joined to: a file for each, and the playlists over all."""
+    return (*rungs(facts), HLS)
+
+
+def sound(facts: Facts) -> tuple[Sound, ...]:
+    """What the sound of a video that has some is encoded to."""
+    return () if facts.audio_track is None else (SOUND,)
 
 
 def within_box(width: int, height: int, box: int) -> tuple[int, int]:

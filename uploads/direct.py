@@ -14,11 +14,11 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from processing import storage
-from processing.errors import MediaError, UnsupportedType
-from uploads import incoming, receiving
+from processing.errors import MediaError
+from uploads import incoming, keeping, receiving
 from uploads.models import Upload
 from uploads.receiving import KEPT_FOR, Receiver
-from uploads.sniffing import HEAD, kind_of
+from uploads.sniffing import HEAD
 
 SIGNED_FOR = 3600  # seconds: what a part of 8 MiB takes on the slowest line anybody waits for
 # Bytes that are hashed while the client waits for its answer: half a second's worth. More are left to a worker.
@@ -123,10 +123,7 @@ def put_together(receiver: Receiver) -> None:
 def look_at(receiver: Receiver) -> None:
     upload = receiver.upload
     wanted = {"Bucket": incoming.bucket_name(), "Key": upload.key, "Range": f"bytes=0-{HEAD - 1}"}
-    kind = kind_of(incoming.client().get_object(**wanted)["Body"].read())
-    if kind is None:
-        raise UnsupportedType
-    upload.kind = kind
+    upload.kind = keeping.kind_of_head(incoming.client().get_object(**wanted)["Body"].read())
     receiver.save()
 
 

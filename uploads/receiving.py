@@ -20,12 +20,12 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from processing import storage
-from processing.errors import Empty, MediaError, UnsupportedType
+from processing.errors import Empty, MediaError
 from uploads import incoming, keeping
 from uploads.digest import Sha256, is_resumable
 from uploads.incoming import Lost
 from uploads.models import Original, Upload
-from uploads.sniffing import HEAD, kind_of
+from uploads.sniffing import HEAD
 from uploads.tus import Checksum
 
 log = logging.getLogger(__name__)
@@ -252,10 +252,7 @@ def sniff(upload: Upload) -> None:
     """Find out what it is, as soon as there is enough of it. Raises UnsupportedType."""
     if upload.kind or not (len(upload.head) == HEAD or upload.is_whole):
         return
-    kind = kind_of(bytes(upload.head))
-    if kind is None:
-        raise UnsupportedType
-    upload.kind, upload.head = kind, b""
+    upload.kind, upload.head = keeping.kind_of_head(bytes(upload.head)), b""
 
 
 def forget(upload: Upload) -> None:

@@ -16,8 +16,9 @@ from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from processing import runner
-from processing.errors import SENTENCES, MediaError
+from processing.errors import CLOSER, SENTENCES, MediaError
 from processing.models import RunStatus
+from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
 from uploads import keeping, listing, receiving
 from uploads.api import mendable, visible
@@ -71,11 +72,13 @@ def gallery(request: HttpRequest) -> HttpResponse:
         page = listing.page(mine.filter(SHOWN), cursor)
     except listing.BadCursor:
         return redirect("uploads:home")
+    unfinished = [] if cursor else in_progress(mine)
     context = {
         "days": by_day(page.items),
         "next_cursor": page.next_cursor,
         "q": query,
-        "open": [] if cursor else in_progress(mine),
+        "open": unfinished,
+        "lines": Lines.read(original.run for original in unfinished),
         **what_can_be_sent(request),
     }
     template = "uploads/parts/days.html" if "HX-Request" in request.headers else "uploads/home.html"
@@ -88,10 +91,16 @@ def what_can_be_sent(request: HttpRequest) -> dict[str, Any]:
         "max_bytes": settings.MAX_UPLOAD_BYTES,
         "quota_bytes": settings.QUOTA_BYTES,
         "free_bytes": max(0, keeping.room_for(request.user)),
-        "sentences": {code: gettext(text) for code, text in SENTENCES.items()},
+        "sentences": sentences(),
         "signatures": [[(at, mark.hex()) for at, mark in signature.marks] for signature in SIGNATURES],
         "unfinished": receiving.unfinished(request.user)[:IN_PROGRESS],
     }
+
+
+def sentences() -> dict[str, str]:
+    """The sentence of each error code, and of "code format" where there is a closer one."""
+    closer = {" ".join(key): text for key, text in CLOSER.items()}
+    return {key: gettext(text) for key, text in {**SENTENCES, **closer}.items()}
 
 
 def in_progress(rows: QuerySet[Original]) -> list[Original]:
@@ -106,7 +115,12 @@ def by_day(items: Any) -> list[tuple[Any, list[Original]]]:
 @login_required
 def detail(request: HttpRequest, original_id: UUID) -> HttpResponse:
     original = visible(request, original_id)
-    return render(request, "uploads/detail.html", {"original": original, **neighbours(original)})
+    return render(request, "uploads/detail.html", {**with_lines(original), **neighbours(original)})
+
+
+def with_lines(original: Original) -> dict[str, Any]:
+    """The original, and the lines it may stand in."""
+    return {"original": original, "lines": Lines.read([original.run])}
 
 
 def neighbours(original: Original) -> dict[str, Original | None]:
@@ -124,7 +138,7 @@ def neighbours(original: Original) -> dict[str, Original | None]:
 @login_required
 def card(request: HttpRequest, original_id: UUID) -> HttpResponse:
     """The original as home shows it: a row while it is in progress, else a card."""
-    return render(request, "uploads/parts/item.html", {"original": visible(request, original_id)})
+    return render(request, "uploads/parts/item.html", with_lines(visible(request, original_id)))
 
 
 @login_required
@@ -136,7 +150,7 @@ def stage(request: HttpRequest, original_id: UUID) -> HttpResponse:
 @login_required
 def side(request: HttpRequest, original_id: UUID) -> HttpResponse:
     """The side sheet of the detail page."""
-    return render(request, "uploads/parts/side.html", {"original": visible(request, original_id)})
+    return render(request, "uploads/parts/side.html", with_lines(visible(request, original_id)))
 
 
 @require_POST

@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 
 const ICONS = [
-  "aperture", "ban", "camera", "check", "chevron-left", "chevron-right", "circle-check", "circle-dashed", "circle-x",
+  "aperture", "arrow-up-to-line", "ban", "camera", "check", "chevron-left", "chevron-right", "circle-check", "circle-dashed", "circle-x",
   "clock", "cloud-upload", "copy", "download", "film", "folder-up", "image", "images", "keyboard", "layers", "list-checks",
   "loader-circle", "lock", "log-out", "moon", "pause", "play", "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
   "trash-2", "triangle-alert", "upload", "x",

@@ -5,8 +5,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from processing.errors import MediaError
@@ -17,9 +18,21 @@ Make = Callable[[Order], Product]
 Presets = Callable[[Facts], tuple[Preset, ...]]
 
 
-def run(
-    inspect: Make, steps: Sequence[tuple[Make, Presets]], description: str, argv: Sequence[str] | None = None
-) -> int:
+def nothing(facts: Facts) -> tuple[Preset, ...]:
+    """The presets of a step that makes pieces only."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One function of an engine, what it owes to an original with these facts, and whether part by part."""
+
+    make: Make
+    presets: Presets
+    by_part: bool = False
+
+
+def run(inspect: Make, steps: Sequence[Step], description: str, argv: Sequence[str] | None = None) -> int:
     """Inspect SOURCE, make every preset of every step in FOLDER, print what came of it as JSON.
 
     The exit status is 1 where the media is at fault, and the JSON then says why.
@@ -44,25 +57,40 @@ def read_command_line(description: str, argv: Sequence[str] | None) -> Order:
     if not arguments.source.is_file():
         parser.error(f"there is no file {arguments.source}")
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    return Order(arguments.source, arguments.folder, limits=Limits())
+    return Order(arguments.source, arguments.folder, limits=Limits(), report=progress_line(arguments.source.name))
 
 
-def make_all(inspect: Make, steps: Sequence[tuple[Make, Presets]], order: Order) -> Product:
-    """The facts, and what all steps made, as one product."""
-    facts = inspect(order).facts
+def make_all(inspect: Make, steps: Sequence[Step], order: Order) -> Product:
+    """The facts, and what all steps made, as one product; pieces go from step to step."""
+    product = inspect(order)
+    facts = product.facts
     if facts is None:
         raise TypeError("an inspecting step must hand back facts")
-    product = Product(facts=facts)
-    for number, (make, presets) in enumerate(steps, start=1):
-        report = progress_line(f"step {number} of {len(steps)}")
-        made = make(replace(order, facts=facts, presets=presets(facts), report=report))
-        product = replace(
-            product,
-            placeholder=product.placeholder or made.placeholder,
-            colour=product.colour or made.colour,
-            files=product.files + made.files,
-        )
+    jobs = [(step, part) for step in steps for part in (product.parts if step.by_part else (None,))]
+    pieces: dict[str, tuple[Path, ...]] = {}
+    with TemporaryDirectory(dir=order.folder, prefix=".pieces-") as scratch:
+        for number, (step, part) in enumerate(jobs):
+            folder = Path(scratch, str(number)) if step.presets is nothing or part else order.folder
+            folder.mkdir(exist_ok=True)
+            wanted = step.presets(facts)
+            report = share(order.report, number, len(jobs))
+            made = step.make(
+                replace(order, folder=folder, facts=facts, presets=wanted, part=part, pieces=pieces, report=report)
+            )
+            for piece in made.pieces:
+                pieces[piece.name] = (*pieces.get(piece.name, ()), piece.path)
+            product = replace(
+                product,
+                placeholder=product.placeholder or made.placeholder,
+                colour=product.colour or made.colour,
+                files=product.files + made.files,
+            )
     return product
+
+
+def share(report: Callable[[float], None], number: int, total: int) -> Callable[[float], None]:
+    """The report of one job of several."""
+    return lambda fraction: report((number + fraction) / total)
 
 
 def progress_line(label: str) -> Callable[[float], None]:
@@ -90,6 +118,7 @@ def describe_file(made: Made) -> dict[str, Any]:
     """One file as plain JSON values, with its size on disk."""
     return {
         "preset": made.preset,
+        "name": made.name,
         "path": str(made.path),
         "content_type": made.content_type,
         "width": made.width,

@@ -4,7 +4,6 @@ Files are written by bare name: run the command in the folder they belong in.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import ffmpeg as ff
 
 from processing.errors import Corrupt, MediaError, ResourceLimit, TooManyPixels, UnsupportedType
-from processing.facts import Limits
+from processing.facts import Facts, Limits
 from processing.presets import Rung, by_short_side
 
 # Containers people film and edit in. A playlist (hls, dash, concat, sdp) dressed as one of them is
@@ -37,18 +36,14 @@ CODECS = ",".join(f"{VIDEO_DECODERS} {AUDIO_DECODERS} {SUBTITLE_DECODERS}".split
 
 QUIET = ["-nostdin", "-hide_banner", "-loglevel", "error"]
 
-# veryfast costs half the CPU of medium (and 500 MB against 881) for a few per cent more bytes at the
-# same crf. An upload should be playable soon; who has CPU to spare makes this slower.
-SPEED = "veryfast"
-GOP = 2  # seconds between keyframes: what players seek to, and a divisor of every HLS segment length
 FASTEST = 60  # frames a second: more doubles the bytes and no browser shows them
-# One tick divides 1/24, 1/25, 1/30, 1/50, 1/60 and their NTSC cousins (x 1000/1001) exactly. By
-# default ffmpeg rounds to the guessed frame rate, and a phone's variable rate stutters.
-TIME_BASE = "1/360000"
 THREADS = 4  # of each codec where that is left open (0): five codecs of four keep 16 cores busy in 4 GiB
 LONGEST_SIDE = 16_384  # pixels: the most that x264 encodes
+DROPPED: dict[str, Any] = {"map_metadata": -1, "map_chapters": -1, "sn": None, "dn": None}  # of every output
 AUDIO_RATE = 48_000  # Hz
 THUMBNAIL_FRAMES = 30  # buffered by the filter, 4 MB each at the poster's size
+INTERLACED = ("tt", "bb", "tb", "bt")
+HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
 POSTER_FRAME = "poster.png"
 POSTER_STRETCH = 2  # seconds: about a shot, so that a fade or a blurred pan does not win
 
@@ -70,6 +65,18 @@ class Tracks:
     hdr: str = ""
 
 
+def tracks_of(facts: Facts) -> Tracks:
+    """What facts say of the streams to decode."""
+    return Tracks(
+        video=facts.video_track,
+        audio=facts.audio_track,
+        fast=(facts.frame_rate or 0) > FASTEST + 1,
+        interlaced=facts.field_order in INTERLACED,
+        matrix=facts.matrix,
+        hdr=facts.transfer if facts.transfer in HDR_TRANSFERS else "",
+    )
+
+
 def input_options(limits: Limits) -> dict[str, Any]:
     """What every untrusted input is opened with; it goes before the input's name."""
     return {
@@ -88,10 +95,11 @@ def url(source: Path) -> str:
 def describe(source: Path, limits: Limits) -> list[str]:
     """ffprobe's argv for a JSON of the container and its streams."""
     entries = (
-        "format=format_name,duration,nb_streams,size"
+        "format=format_name,start_time,duration,nb_streams,size"
         ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate"
-        ",start_time,duration,nb_frames,color_space,color_transfer,field_order,sample_rate"
-        ":stream_disposition=attached_pic:stream_side_data=rotation"
+        ",start_time,duration,nb_frames,color_space,color_transfer,color_primaries,field_order,pix_fmt"
+        ",sample_rate,channels,channel_layout,profile"
+        ":format_tags=comment:stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=language,title"
     )
     return [*_probe(limits), "-print_format", "json=compact=1", "-show_entries", entries, url(source)]
 
@@ -102,8 +110,17 @@ def list_packets(source: Path, stream: int, limits: Limits, seconds: float | Non
     Of all its packets, or of the first `seconds`.
     """
     stretch = [] if seconds is None else ["-read_intervals", f"%+{seconds}"]
-    shown = ["-show_entries", "packet=pts_time,duration_time", "-print_format", "csv=print_section=0"]
-    return [*_probe(limits), "-select_streams", str(stream), *shown, *stretch, url(source)]
+    return _list(source, stream, "pts_time,duration_time", limits, *stretch)
+
+
+def list_whole_packets(source: Path, stream: int, limits: Limits) -> list[str]:
+    """ffprobe's argv for one line `pts_time,dts_time,duration_time,size,pos,flags` per packet of a stream."""
+    return _list(source, stream, "pts_time,dts_time,duration_time,size,pos,flags", limits)
+
+
+def _list(source: Path, stream: int, entries: str, limits: Limits, *more: str) -> list[str]:
+    shown = ["-show_entries", f"packet={entries}", "-print_format", "csv=print_section=0"]
+    return [*_probe(limits), "-select_streams", str(stream), *shown, *more, url(source)]
 
 
 def _probe(limits: Limits) -> list[str]:
@@ -117,37 +134,14 @@ def poster(source: Path, tracks: Tracks, size: tuple[int, int], start: float, li
     Shrunk before the frames are compared: the filter holds THUMBNAIL_FRAMES of them, and 8K ones
     would be 3 GB.
     """
-    opened = _open(source, limits, ss=start, t=POSTER_STRETCH)
-    picture = _scaled(_prepared(opened[str(tracks.video)], tracks), size, tracks, "lanczos")
+    film = opened(source, limits, ss=start, t=POSTER_STRETCH)
+    picture = scaled(whole_frames(film[str(tracks.video)], tracks), size, tracks, "lanczos")
     picture = picture.filter("thumbnail", n=THUMBNAIL_FRAMES)
-    made = picture.output(POSTER_FRAME, f="image2", **{"frames:v": 1, "update": 1, "c:v": "png"})
-    return _argv(made, limits)
-
-
-def ladder(source: Path, tracks: Tracks, sizes: Sequence[tuple[Rung, tuple[int, int]]], limits: Limits) -> list[str]:
-    """ffmpeg's argv for all rungs of the ladder at once: one decode, one AAC encoder, N of H.264.
-
-    Writes `NAME.mp4` for each rung. The tee muxer gives every file its own picture and the same
-    encoded sound. Progress comes on stdout.
-    """
-    opened = _open(source, limits, t=limits.duration)
-    ordered = sorted(sizes, key=lambda item: item[1], reverse=True)
-    streams = _cascade(_prepared(opened[str(tracks.video)], tracks), [size for _, size in ordered], tracks)
-    options = _video_options([rung for rung, _ in ordered], limits)
-    if tracks.audio is not None:
-        # Gaps become silence and the sound starts with the picture: AAC in MP4 has no holes.
-        streams.append(opened[str(tracks.audio)].filter("aresample", **{"async": 1, "first_pts": 0}))
-        options |= {"c:a": "aac", "b:a": "128k", "ac": 2, "ar": AUDIO_RATE}
-    sound = "" if tracks.audio is None else ",a"
-    files = "|".join(
-        rf"[select=\'v:{number}{sound}\':f=mp4:movflags=+faststart]{file_name(rung)}"
-        for number, (rung, _) in enumerate(ordered)
-    )
-    return _argv(ff.output(*streams, files, f="tee", **options), limits, "-progress", "pipe:1", "-nostats")
+    return argv(output(POSTER_FRAME, picture, f="image2", **{"frames:v": 1, "update": 1, "c:v": "png"}), limits)
 
 
 def file_name(rung: Rung) -> str:
-    """The rung's file. Preset names are letters, digits and hyphens: nothing that tee would read."""
+    """The rung's file."""
     return f"{rung.name}.{rung.extension}"
 
 
@@ -156,21 +150,14 @@ def rung_size(width: int, height: int, rung: Rung) -> tuple[int, int]:
     return by_short_side(width, height, rung.short_side)
 
 
-def parents(sizes: Sequence[tuple[int, int]]) -> list[int | None]:
-    """For each size, largest first, the number of the one it is scaled from; None is the source.
-
-    The smallest larger one that is still 1.5 times as high: scaling from it costs less than from the
-    largest, and a smaller step would blur twice.
-    """
-    chosen: list[int | None] = []
-    for number, (_, height) in enumerate(sizes):
-        enough = [n for n in range(number) if sizes[n][1] >= 1.5 * height]
-        chosen.append(enough[-1] if enough else (0 if number else None))
-    return chosen
-
-
-def _open(source: Path, limits: Limits, **options: Any) -> Any:
+def opened(source: Path, limits: Limits, **options: Any) -> Any:
+    """A source as an input of ffmpeg."""
     return ff.input(url(source), threads=threads(limits), **input_options(limits), **options)
+
+
+def output(name: str, *streams: Any, **options: Any) -> Any:
+    """A file of these streams, without what the source said of itself."""
+    return ff.output(*streams, name, **options, **DROPPED)
 
 
 def threads(limits: Limits) -> int:
@@ -178,23 +165,18 @@ def threads(limits: Limits) -> int:
     return limits.threads or THREADS
 
 
-def _argv(made: Any, limits: Limits, *more: str) -> list[str]:
-    command = ["ffmpeg", *QUIET, *more, "-filter_complex_threads", str(threads(limits))]
-    dropped = ("-map_metadata", "-1", "-map_chapters", "-1", "-sn", "-dn")
-    *words, name = ff.compile(made, cmd=command)
-    return [*words, *dropped, "-y", name]
+def argv(made: Any, limits: Limits, *more: str) -> list[str]:
+    """The whole command for one output, or for several merged."""
+    command = ["ffmpeg", *QUIET, "-y", *more, "-filter_complex_threads", str(threads(limits))]
+    return [str(word) for word in ff.compile(made, cmd=command)]
 
 
-def _prepared(picture: Any, tracks: Tracks) -> Any:
-    """The decoded picture with whole frames, at most FASTEST of them a second."""
-    if tracks.interlaced:
-        picture = picture.filter("bwdif", mode="send_frame", deint="interlaced")
-    if tracks.fast:
-        picture = picture.filter("fps", FASTEST)
-    return picture
+def whole_frames(picture: Any, tracks: Tracks) -> Any:
+    """The decoded picture, each two fields as one frame."""
+    return picture.filter("bwdif", mode="send_frame", deint="interlaced") if tracks.interlaced else picture
 
 
-def _scaled(picture: Any, size: tuple[int, int], tracks: Tracks, method: str) -> Any:
+def scaled(picture: Any, size: tuple[int, int], tracks: Tracks, method: str) -> Any:
     """The picture in square pixels of that size, as limited-range BT.709 in 8 bits."""
     if tracks.hdr:
         return _toned(picture.filter("scale", *size, flags=method), tracks).filter("setsar", 1)
@@ -223,53 +205,6 @@ def _toned(picture: Any, tracks: Tracks) -> Any:
         .filter("zscale", t="709", m="709", r="limited")
         .filter("format", "yuv420p")
     )
-
-
-def _cascade(picture: Any, sizes: Sequence[tuple[int, int]], tracks: Tracks) -> list[Any]:
-    """The picture in each size, largest first, each scaled from its parent."""
-    chosen = parents(sizes)
-    outlets: list[list[Any]] = []
-    for number, size in enumerate(sizes):
-        parent = chosen[number]
-        if parent is None:
-            scaled = _scaled(picture, size, tracks, "bicubic")
-        else:
-            scaled = outlets[parent].pop().filter("scale", *size, flags="bicubic").filter("setsar", 1)
-        copies = 1 + chosen.count(number)
-        if copies == 1:
-            outlets.append([scaled])
-        else:
-            split = scaled.filter_multi_output("split", copies)
-            outlets.append([split[copy] for copy in range(copies)])
-    return [outlet.pop() for outlet in outlets]
-
-
-def _video_options(rungs: Sequence[Rung], limits: Limits) -> dict[str, Any]:
-    """Options of the H.264 encoders, in the order of the rungs."""
-    options: dict[str, Any] = {
-        "c:v": "libx264",
-        "preset:v": SPEED,
-        "profile:v": "high",
-        # Forced by time, so that every rung has its keyframes at the same frames, whatever the rate;
-        # closed, so that each GOP decodes alone; 600 is never reached, as 2 s have 120 frames at most.
-        "force_key_frames:v": f"expr:gte(t,n_forced*{GOP})",
-        "sc_threshold:v": 0,
-        "g:v": 600,
-        "flags": "+cgop+global_header",  # the tee muxer cannot ask for the header MP4 needs
-        # Frames keep their own times; of two at the same time one is dropped; none is repeated.
-        "fps_mode:v": "vfr",
-        "enc_time_base:v": TIME_BASE,
-        "color_primaries": "bt709",
-        "color_trc": "bt709",
-        "colorspace": "bt709",
-        "color_range": "tv",
-        "threads:v": threads(limits),
-    }
-    for number, rung in enumerate(rungs):
-        options[f"crf:v:{number}"] = rung.crf
-        options[f"maxrate:v:{number}"] = f"{rung.maxrate}k"
-        options[f"bufsize:v:{number}"] = f"{2 * rung.maxrate}k"
-    return options
 
 
 REFUSED = re.compile("Format not on whitelist|not on whitelist|Unsupported codec")

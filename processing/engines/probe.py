@@ -1,6 +1,7 @@
 """Measure a video without decoding it: what it is, how people will see it, which streams to use."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from processing.engines import child, ffmpeg
 from processing.errors import Corrupt, Empty, NoVideo, TooLong, TooManyPixels, TooManyStreams, UnsupportedType
-from processing.facts import Facts, Limits
+from processing.facts import Facts, Limits, Text
 
 # A probe reads headers and a few megabytes: 0.1 s. 25 s leave a cold network disk its time, and
 # still refuse the worst file within the 30 s we promise.
@@ -23,7 +24,9 @@ SAMPLE = 10  # seconds of packets to count frames in, where the header claims ab
 TURN = 90  # degrees
 WIDEST_PIXEL = 10  # a pixel wider or higher than this is a broken header: the widest real one is 2.2
 
-HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
+TEXT_CODECS = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
+NO_LANGUAGE = ("und", "zxx", "mul", "mis")  # undetermined, none, several, uncoded
+LONGEST_TITLE = 80  # characters: what a menu shows
 MATRICES = {
     "bt709": "bt709",
     "smpte170m": "smpte170m",
@@ -84,24 +87,74 @@ def look(source: Path, limits: Limits, on_tick: Tick = child.nothing) -> Look:
         height=height,
         duration=duration,
         frame_rate=rate,
+        profile=video.get("profile", ""),
+        bit_rate=round(8 * int(container.get("size", 0)) / duration),
+        texts=_texts(streams),
         rotation=turned,
         video_codec=video["codec_name"],
         audio_codec=audio["codec_name"] if audio else None,
+        start=_seconds(container, "start_time"),
+        **_picture(video, min(size)),
+        **_sound(audio),
     )
-    return Look(facts, _tracks(video, audio, rate, min(size)))
+    return Look(facts, ffmpeg.tracks_of(facts))
 
 
-def _tracks(video: Any, audio: Any | None, rate: float | None, lines: int) -> ffmpeg.Tracks:
+@dataclass(frozen=True)
+class Reel:
+    """What an MP4 of ours says of its picture, by its index: frames, size, when the first is shown, what it is of."""
+
+    frames: int
+    width: int
+    height: int
+    first: float
+    duration: float
+    comment: str
+
+
+def reel(source: Path, on_tick: Tick = child.nothing) -> Reel:
+    """The picture of an MP4 of ours; Corrupt where it has none, or no frame."""
+    described, _ = _described(source, Limits(), on_tick)
+    video = _video_stream(described.get("streams", []))
+    frames = int(video.get("nb_frames", 0))
+    if not frames:
+        raise Corrupt(reason="no frames")
+    return Reel(
+        frames,
+        int(video["width"]),
+        int(video["height"]),
+        _seconds(video, "start_time"),
+        _own_duration(described["streams"]),
+        described["format"].get("tags", {}).get("comment", ""),
+    )
+
+
+def _picture(video: Any, lines: int) -> dict[str, Any]:
+    """How the picture is stored, as Facts name it."""
     guess = "bt709" if lines >= HIGH_DEFINITION else "smpte170m"
-    transfer = video.get("color_transfer", "")
-    return ffmpeg.Tracks(
-        video=int(video["index"]),
-        audio=int(audio["index"]) if audio else None,
-        fast=(rate or 0) > ffmpeg.FASTEST + 1,
-        interlaced=video.get("field_order") in ("tt", "bb", "tb", "bt"),
-        matrix=MATRICES.get(video.get("color_space", ""), guess),
-        hdr=transfer if transfer in HDR_TRANSFERS else "",
-    )
+    pixels = video.get("pix_fmt", "")
+    depth = re.search(r"p0?(9|10|12|14|16)(le|be)?$|gray(10|12|14|16)", pixels)
+    return {
+        "video_track": int(video["index"]),
+        "pixel_format": pixels,
+        "bit_depth": int(depth[1] or depth[3]) if depth else 8,
+        "matrix": MATRICES.get(video.get("color_space", ""), guess),
+        "transfer": video.get("color_transfer", ""),
+        "primaries": video.get("color_primaries", ""),
+        "field_order": video.get("field_order", "progressive"),
+        "pixel_aspect": round(float(_pixel_shape(video)), 6),
+    }
+
+
+def _sound(audio: Any | None) -> dict[str, Any]:
+    """How the sound is stored, as Facts name it; nothing of a silent film."""
+    if audio is None:
+        return {}
+    return {
+        "audio_track": int(audio["index"]),
+        "channels": int(audio.get("channels", 0)),
+        "layout": audio.get("channel_layout", ""),
+    }
 
 
 def _described(source: Path, limits: Limits, on_tick: Tick) -> tuple[Any, str]:
@@ -141,6 +194,22 @@ def _audio_stream(streams: list[Any]) -> Any | None:
     return next((s for s in sounds if int(s.get("sample_rate", 0)) > 0), None)
 
 
+def _texts(streams: list[Any]) -> tuple[Text, ...]:
+    """The subtitle tracks that are text; pictures of letters are not."""
+    found = (stream for stream in streams if stream.get("codec_type") == "subtitle")
+    written = [(stream, stream.get("tags", {})) for stream in found if stream.get("codec_name") in TEXT_CODECS]
+    return tuple(
+        Text(int(stream["index"]), language(tags.get("language", "")), tags.get("title", "")[:LONGEST_TITLE])
+        for stream, tags in written
+    )
+
+
+def language(tag: str) -> str:
+    """The language of a tag such as `spa` or `pt-BR`, in small letters; empty where it names none."""
+    found = re.match(r"[a-z]{2,3}(?![a-z])", tag.lower())
+    return found[0] if found and found[0] not in NO_LANGUAGE else ""
+
+
 def _is_known(stream: Any) -> bool:
     return stream.get("codec_name", "unknown") not in ("unknown", "none")
 
@@ -162,14 +231,17 @@ def _refuse_too_large(width: int, height: int, limits: Limits) -> None:
 def _shown_size(size: tuple[int, int], video: Any, turned: int, limits: Limits) -> tuple[int, int]:
     """(width, height) as people see it: square pixels, upright."""
     width, height = size
-    shape = _ratio(video.get("sample_aspect_ratio", "1:1").replace(":", "/")) or Fraction(1)
-    if not 1 / WIDEST_PIXEL <= shape <= WIDEST_PIXEL:
-        shape = Fraction(1)
-    width = max(1, round(width * shape))
+    width = max(1, round(width * _pixel_shape(video)))
     _refuse_too_large(width, height, limits)
     if max(width, height) > ffmpeg.LONGEST_SIDE:
         raise UnsupportedType
     return (height, width) if turned in (TURN, 3 * TURN) else (width, height)
+
+
+def _pixel_shape(video: Any) -> Fraction:
+    """How wide a pixel is for its height; 1 where that is absurd."""
+    shape = _ratio(video.get("sample_aspect_ratio", "1:1").replace(":", "/")) or Fraction(1)
+    return shape if 1 / WIDEST_PIXEL <= shape <= WIDEST_PIXEL else Fraction(1)
 
 
 def _rotation(video: Any) -> int:
@@ -214,7 +286,7 @@ def _duration(container: Any, video: Any, audio: Any | None, packets: _Listing) 
     """
     own = _own_duration([video, audio] if audio else [video])
     claimed = own or _seconds(container, "duration")
-    if claimed and int(container.get("size", 0)) >= THINNEST * claimed:
+    if claimed and int(container.get("size", 0)) >= THINNEST * claimed and claimed <= packets.limits.duration:
         return claimed
     return packets.measure().seconds or claimed or 1 / (_frame_rate(video, packets) or 1)
 

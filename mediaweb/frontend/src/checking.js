@@ -9,7 +9,7 @@ const free = { bytes: zone?.dataset.freeBytes ? Number(zone.dataset.freeBytes) :
 
 // An API's error as the sentence the server would say in the reader's language.
 export function explain(error) {
-  const sentence = sentences[error?.code];
+  const sentence = sentences[`${error?.code} ${error?.details?.format}`] ?? sentences[error?.code];
   if (!sentence) return error?.message;
   return sentence.replace(/%\((\w+)\)s/g, (_, name) => {
     const value = error.details?.[name] ?? "";
@@ -25,7 +25,8 @@ export async function check(file) {
   if (file.size > free.bytes) {
     return { code: "quota_exceeded", details: { free: free.bytes, allowed: Number(zone.dataset.quotaBytes) } };
   }
-  if (!(await isMedia(file))) return { code: "unsupported_type" };
+  const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+  if (!isMedia(head)) return { code: "unsupported_type", details: isDrawing(head) ? { format: "SVG" } : {} };
   free.bytes -= file.size;
   return null;
 }
@@ -35,10 +36,14 @@ export function giveBack(file) {
   free.bytes += file.size;
 }
 
-async function isMedia(file) {
-  const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+function isMedia(head) {
   const holds = ([at, mark]) => hex(head.subarray(at, at + mark.length / 2)) === mark;
   return signatures.some((marks) => marks.every(holds));
+}
+
+function isDrawing(head) {
+  const text = new TextDecoder().decode(head).trimStart();
+  return /^<(svg|\?xml|!--|!DOCTYPE svg)/.test(text) && text.includes("<svg");
 }
 
 // The original these bytes have become before, if it is well.

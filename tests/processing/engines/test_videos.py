@@ -13,7 +13,8 @@ from films import X264, film, keyframes, picture, seen, silent, sound, streams, 
 from PIL import Image
 
 from processing import presets
-from processing.engines import child, videos
+from processing.engines import child, ladder, videos
+from processing.engines.watching import Progress
 from processing.errors import Corrupt, NoVideo, ResourceLimit
 from processing.facts import Limits, Order
 
@@ -308,8 +309,8 @@ def test_ladder__missing_ffmpeg_is_ours(tmp_path, monkeypatch):
 
 
 def test_ladder__output_larger_than_any_good_one_is_stopped(tmp_path, monkeypatch):
-    bounds = child.Bounds(seconds=20, stall=20, memory=videos.MEMORY, file_size=10_000)
-    monkeypatch.setattr(videos, "transcode_bounds", lambda *_: bounds)
+    bounds = child.Bounds(seconds=20, stall=20, memory=ladder.MEMORY, file_size=10_000)
+    monkeypatch.setattr(ladder, "bounds_of", lambda *_: bounds)
     with pytest.raises(ResourceLimit):
         lowest(silent("640x360"), tmp_path)
 
@@ -372,13 +373,13 @@ def wait_until(condition, within=20):
 
 
 def test_progress__same_line_again_is_no_sign_of_life(tmp_path):
-    progress = videos.Progress(Order(tmp_path, tmp_path), 10)
+    progress = Progress(Order(tmp_path, tmp_path), seconds=10)
     lines = ["out_time_us=1000000", "out_time_us=1000000", "out_time_us=2000000", "speed=9x", "frame=3"]
     assert [progress.read(line) for line in lines] == [True, False, True, False, True]
 
 
 def test_progress__never_falls_and_leaves_the_end_to_the_last_look(tmp_path):
-    progress = videos.Progress(Order(tmp_path, tmp_path), 10)
+    progress = Progress(Order(tmp_path, tmp_path), seconds=10)
     for line in ("out_time_us=5000000", "out_time_us=N/A", "out_time_us=-99", "out_time_us=400"):
         progress.read(line)
     assert progress.fraction == 0.5
@@ -386,9 +387,20 @@ def test_progress__never_falls_and_leaves_the_end_to_the_last_look(tmp_path):
     assert progress.fraction == 0.99
 
 
+def test_progress__goes_by_frames_where_they_are_known(tmp_path):
+    progress = Progress(Order(tmp_path, tmp_path), frames=40)
+    progress.read("frame=10")
+    progress.read("out_time_us=99000000")
+    assert progress.fraction == 0.25
+
+
 def test_command_line__makes_everything_and_prints_json(tmp_path):
     command = [sys.executable, "-m", "processing.engines.videos", str(talkie()), str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     answer = json.loads(done.stdout)
-    assert [made["preset"] for made in answer["files"]] == ["poster", "mp4-360"]
+    assert [made["preset"] for made in answer["files"]] == ["poster", "mp4-360", *["hls"] * 5]
+    assert [made["name"] for made in answer["files"]][2:] == ["", "360.m3u8", "360.mp4", "audio.m3u8", "audio.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        Path(made["path"]).name for made in answer["files"]
+    )
     assert answer["facts"]["duration"] == pytest.approx(2, abs=0.1)
