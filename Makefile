@@ -31,7 +31,7 @@ bench: setup-test .setup-bench
 
 setup: .setup-system .setup-python .setup-static
 
-setup-test: setup .setup-test .setup-swift
+setup-test: setup .setup-test .setup-swift .setup-clients
 
 # Each stamp stands for a step that is done; it is done again when what it was made from is newer.
 .setup-system: compose/install-system
@@ -67,6 +67,11 @@ $(PY):
 	@.venv-swift/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# What others wrote to send files with, for the tests.
+.setup-clients: .setup-python tests/clients/package-lock.json
+	@$(NPM) ci --prefix tests/clients --silent --no-fund --no-audit
+	@touch $@
+
 # What we are compared with, and photos to do it with.
 .setup-bench: $(BENCH)/requirements.lock $(BENCH)/package-lock.json compose/install-system | $(PY)
 	@compose/install-system $(PHOTOS)/Dragonfly_by_Bolly.jpg:lomiri-wallpapers-16.04 \
@@ -78,4 +83,5 @@ $(PY):
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-swift .venv-bench .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules $(BENCH)/node_modules
+	rm -rf $(VENV) .venv-swift .venv-bench .setup-* staticfiles mediaweb/static/build
+	rm -rf $(FRONT)/node_modules $(BENCH)/node_modules tests/clients/node_modules

@@ -1,4 +1,4 @@
-"""The web application: local files are served beside Django, everything else by it."""
+"""The web application: uploads come in and local files go out beside Django, everything else by it."""
 
 import os
 from typing import cast
@@ -11,5 +11,6 @@ django_application = get_asgi_application()
 from starlette.types import ASGIApp  # noqa: E402 - Django must be set up first
 
 from mediaweb.serving import Body, Media  # noqa: E402
+from uploads.files import Files  # noqa: E402
 
-application = Media(Body(cast("ASGIApp", django_application)))
+application = Files(Media(Body(cast("ASGIApp", django_application))))

@@ -190,6 +190,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},  # one that nobody took in time is worth nothing
     },
+    "sweep_uploads": {
+        "task": "uploads.tasks.sweep_uploads",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},
+    },
     "send_notices": {
         "task": "processing.tasks.send_notices",
         "schedule": 20,

@@ -1,6 +1,7 @@
 """The cast and the stage of all tests: alice, bob and charlie, a real broker, small real media."""
 
 import io
+import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -102,6 +103,16 @@ def photo_bytes(size: tuple[int, int] = (400, 300), **options: Any) -> bytes:
     return file.getvalue()
 
 
+def new_photo_bytes(*args: Any, **options: Any) -> bytes:
+    """One that nobody has sent before: what is sent again is the original it was."""
+    return photo_bytes(*args, comment=secrets.token_hex(8), **options)
+
+
+def fresh(data: bytes) -> bytes:
+    """The same picture or film in bytes that nobody has sent before: behind its end, where no reader looks."""
+    return data + b"\0\0\0\x18free" + secrets.token_bytes(16)
+
+
 @pytest.fixture
 def photo() -> Callable[..., bytes]:
     return photo_bytes
@@ -109,10 +120,10 @@ def photo() -> Callable[..., bytes]:
 
 @pytest.fixture
 def upload(alice: Any) -> Callable[..., Any]:
-    """Keep a file as the upload page would; alice's photo unless told otherwise."""
+    """Keep a file as the upload page would; a new photo of alice's unless told otherwise."""
     from uploads.keeping import keep
 
     def upload(data: bytes | None = None, name: str = "photo.jpg", owner: Any = None) -> Any:
-        return keep(owner or alice, name, io.BytesIO(photo_bytes() if data is None else data))
+        return keep(owner or alice, name, io.BytesIO(new_photo_bytes() if data is None else data))
 
     return upload

@@ -11,25 +11,19 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect
-from ninja import Field, File, NinjaAPI, Query, Schema, Status, UploadedFile
+from ninja import Field, File, NinjaAPI, Query, Router, Schema, Status, UploadedFile
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.responses import NinjaJSONEncoder
 
 from processing import events, queues, runner, storage
 from processing.errors import MediaError
 from processing.standing import UNFINISHED, Lines
-from uploads import keeping, listing
+from uploads import keeping, listing, multipart
 from uploads.auth import CALLERS
 from uploads.models import Original
-from uploads.representation import ErrorOut, OriginalOut, originals, represent
+from uploads.representation import OriginalOut, Refusal, originals, represent
 
 REFUSALS = {"too_large": 413, "unsupported_type": 415, "quota_exceeded": 403}
-
-
-class Refusal(Schema):
-    """Every answer that is not the one asked for."""
-
-    error: ErrorOut
 
 
 class OriginalPage(Schema):
@@ -46,6 +40,7 @@ class Filters(Schema):
     kind: str = ""
     q: str = Field("", description="part of the name")
     owner: str = ""
+    sha256: str = Field("", description="of the file's bytes: ask with it before you send them")
     cursor: str = ""
     limit: int = Field(listing.PAGE, ge=1, le=listing.LONGEST_PAGE)
 
@@ -62,13 +57,25 @@ UNKNOWN = {401: Refusal, 404: Refusal}
 
 @api.post(
     "/originals",
-    response={201: OriginalOut, 400: Refusal, 401: Refusal, 403: Refusal, 413: Refusal, 415: Refusal, 422: Refusal},
+    response={
+        200: OriginalOut,
+        201: OriginalOut,
+        400: Refusal,
+        401: Refusal,
+        403: Refusal,
+        413: Refusal,
+        415: Refusal,
+        422: Refusal,
+    },
     summary="Upload a file",
 )
 def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut]:
-    """Keep the file and queue its processing; answers before that begins."""
+    """Keep the file and queue its processing; answers before that begins.
+
+    200 where you have sent the same bytes before: it is the original that they became.
+    """
     original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
-    return Status(201, shown(request, original.pk))
+    return Status(200 if original.was_there else 201, shown(request, original.pk))
 
 
 @api.get("/originals", response={200: OriginalPage, 401: Refusal, 422: Refusal}, summary="List originals")
@@ -76,7 +83,7 @@ def index(request: HttpRequest, filters: Query[Filters]) -> OriginalPage:
     """Newest first: your own; everybody's for editors."""
     rows = listing.visible_to(request.user, originals())
     rows = listing.filtered(rows, filters.status, filters.kind, filters.q, filters.owner)
-    page = listing.page(rows, filters.cursor, filters.limit)
+    page = listing.page(listing.with_bytes(rows, filters.sha256), filters.cursor, filters.limit)
     lines = Lines.read(item.run for item in page.items)
     items = [represent(item, lines, request.build_absolute_uri) for item in page.items]
     return OriginalPage(items=items, next_cursor=page.next_cursor)
@@ -196,12 +203,19 @@ def queue_overview(request: HttpRequest) -> list[queues.Queue]:
     return queues.overview()
 
 
-@api.api_operation(
+rest = Router()  # asked after all others
+
+
+@rest.api_operation(
     ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:address}", auth=None, include_in_schema=False, response=Refusal
 )
 def unknown(request: HttpRequest, address: str) -> None:
     """Every address that is none of the above."""
     raise Http404
+
+
+api.add_router("/multipart", multipart.router)
+api.add_router("", rest)
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:

@@ -4,18 +4,21 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import TypeVar
 
 from django.utils.timezone import now
 
 from processing import storage
 from processing.models import Job, JobStatus, Rendition
-from uploads.models import Original
+from uploads import incoming
+from uploads.models import Original, Upload
 
 UPLOAD_MAY_TAKE = timedelta(hours=1)  # between an original's bytes and its row lie milliseconds
 BATCH = 1000  # keys asked about in one query; SQLite takes 32,766 variables
 FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+(\.\d+)?$")  # job and attempt in a key, or in its draft's
 
 Found = tuple[str, datetime]
+Item = TypeVar("Item")
 
 
 def find(older_than: float) -> Iterator[str]:
@@ -23,20 +26,39 @@ def find(older_than: float) -> Iterator[str]:
     before = now() - timedelta(seconds=older_than)
     for batch in batches(storage.keys(storage.ORIGINALS)):
         yield from unowned(batch, before)
+    for batch in batches(storage.keys(incoming.INCOMING)):
+        yield from given_up(batch)
     for batch in batches(storage.keys(storage.RENDITIONS)):
         yield from unpublished(batch, renditions)
     for batch in batches(storage.keys(storage.PIECES)):
         yield from unpublished(batch, pieces)
 
 
-def batches(found: Iterator[Found]) -> Iterator[Sequence[Found]]:
+def batches(found: Iterator[Item]) -> Iterator[Sequence[Item]]:
     while batch := list(islice(found, BATCH)):
         yield batch
 
 
 def unowned(batch: Sequence[Found], before: datetime) -> Iterator[str]:
     old = {key for key, written in batch if written < before}
-    yield from sorted(old - set(Original.objects.filter(key__in=old).values_list("key", flat=True)))
+    owned = set(Original.objects.filter(key__in=old).values_list("key", flat=True))
+    coming = set(Upload.objects.filter(key__in=old, original=None).values_list("key", flat=True))
+    yield from sorted(old - owned - coming)
+
+
+def forsaken(older_than: float) -> Iterator[tuple[str, str]]:
+    """Multipart uploads of the store, as (key, id), that began so long ago and that no row speaks of."""
+    before = now() - timedelta(seconds=older_than)
+    for batch in batches(incoming.unfinished(before)):
+        known = Upload.objects.filter(original=None, store_id__in=[store_id for _, store_id in batch])
+        yield from sorted(set(batch) - set(known.values_list("key", "store_id")))
+
+
+def given_up(batch: Sequence[Found]) -> Iterator[str]:
+    """Bytes of uploads that are none any longer. A row is there before its first byte."""
+    ids = {key: incoming.upload_id(key) for key, _ in batch}
+    coming = set(Upload.objects.filter(pk__in=filter(None, ids.values()), original=None).values_list("pk", flat=True))
+    yield from sorted(key for key, upload_id in ids.items() if upload_id not in coming)
 
 
 def unpublished(batch: Sequence[Found], referred: Callable[[set[str]], set[str]]) -> Iterator[str]:

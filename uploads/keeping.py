@@ -2,6 +2,8 @@
 
 import hashlib
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -9,11 +11,12 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Sum
+from django.db.models.functions import Coalesce
 
 from processing import events, parts, runner, storage
 from processing.errors import Drawing, Empty, QuotaExceeded, TooLarge, UnsupportedType
-from processing.models import Run
-from uploads.models import Original
+from processing.models import Run, RunStatus
+from uploads.models import Original, Upload
 from uploads.sniffing import HEAD, is_drawing, kind_of
 
 CHUNK = 1 << 20  # threaded writes of up to 1 MiB cost the least (Ingest, measured)
@@ -24,33 +27,59 @@ def keep(owner: Any, name: str, source: BinaryIO) -> Original:
 
     Raises MediaError (empty, too_large, quota_exceeded, unsupported_type) and then keeps nothing.
     What is returned is on the disk and in the database: it will end ready, or failed with a reason.
+    Bytes that the owner has sent before give the original they became.
     """
     kind = kind_of_stream(source)
     with storage.scratch("upload") as folder:
         path = folder / "original"
         size, sha256 = copy(source, path, room_for(owner))
+        if found := twin(owner, sha256):
+            return found
         original = Original(owner=owner, name=shown_name(name), kind=kind, bytes=size, sha256=sha256, key=new_key())
         storage.keep(path, original.key)
     try:
-        write_down(original)
+        return write_down(original)
     except QuotaExceeded:  # only then: after any other error the row may be there all the same
         storage.drop(original.key)
         raise
-    return original
 
 
-def write_down(original: Original) -> None:
-    """The original's row and all it is owed, in one transaction.
+def write_down(original: Original, *, is_reserved: bool = False) -> Original:
+    """The original's row and all it is owed, in one transaction; or the twin it has, and then its bytes go.
 
-    With a quota, the owner's uploads are written down one after the other: of two that came at once and
-    found room each, the second may find none.
+    The owner's uploads are written down one after the other: of two that came at once and found room
+    each, the second may find none, and of two with the same bytes the second finds the first.
+    `is_reserved`: its room was checked when it was announced.
     """
-    with transaction.atomic():
-        if settings.QUOTA_BYTES is not None:
-            get_user_model().objects.select_for_update().get(pk=original.owner_id)
+    with alone(original.owner_id):
+        found = twin(original.owner, original.sha256)
+        if found:
+            transaction.on_commit(lambda: storage.drop(original.key))
+            return found
+        if not is_reserved:
             check_room(original.bytes, room_for(original.owner))
         original.save(force_insert=True)
         runner.start(original)
+    return original
+
+
+@contextmanager
+def alone(owner_id: int) -> Iterator[None]:
+    """A transaction in which nothing else of this owner's is announced or written down."""
+    with transaction.atomic():
+        # Not FOR UPDATE: rows that merely refer to the owner may be written meanwhile.
+        get_user_model().objects.select_for_update(no_key=True).get(pk=owner_id)
+        yield
+
+
+def twin(owner: Any, sha256: str) -> Original | None:
+    """The owner's original with these bytes. What failed or was canceled is owed again: it is sent to be made."""
+    found = Original.objects.select_related("run").filter(owner=owner, sha256=sha256).order_by("created_at").first()
+    if found:
+        found.was_there = True
+        if found.run.status in {RunStatus.FAILED, RunStatus.CANCELED}:
+            runner.retry(found.run.pk)
+    return found
 
 
 def kind_of_stream(source: BinaryIO) -> str:
@@ -58,6 +87,11 @@ def kind_of_stream(source: BinaryIO) -> str:
     source.seek(0)
     if not head:
         raise Empty
+    return kind_of_head(head)
+
+
+def kind_of_head(head: bytes) -> str:
+    """What a file is by its first bytes. Raises UnsupportedType."""
     kind = kind_of(head)
     if kind is None:
         raise Drawing if is_drawing(head) else UnsupportedType
@@ -69,7 +103,14 @@ def room_for(owner: Any) -> int:
     if settings.QUOTA_BYTES is None:
         return settings.MAX_UPLOAD_BYTES
     used = Original.objects.filter(owner=owner).aggregate(total=Sum("bytes"))["total"] or 0
-    return settings.QUOTA_BYTES - used
+    announced = Upload.objects.filter(owner=owner, original=None)
+    coming = announced.aggregate(total=Sum(Coalesce("length", "offset")))["total"] or 0
+    return settings.QUOTA_BYTES - used - coming
+
+
+def check_size(size: int) -> None:
+    if size > settings.MAX_UPLOAD_BYTES:
+        raise TooLarge(allowed=settings.MAX_UPLOAD_BYTES)
 
 
 def check_room(size: int, room: int) -> None:
@@ -84,8 +125,7 @@ def copy(source: BinaryIO, path: Path, room: int) -> tuple[int, str]:
     with path.open("wb") as target:
         while chunk := source.read(CHUNK):
             size += len(chunk)
-            if size > settings.MAX_UPLOAD_BYTES:
-                raise TooLarge(allowed=settings.MAX_UPLOAD_BYTES)
+            check_size(size)
             check_room(size, room)
             digest.update(chunk)
             target.write(chunk)

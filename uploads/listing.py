@@ -40,6 +40,11 @@ def filtered(rows: QuerySet[Original], status: str, kind: str, q: str, owner: st
     return rows.filter(**narrowing(wanted))
 
 
+def with_bytes(rows: QuerySet[Original], sha256: str) -> QuerySet[Original]:
+    """Narrow to the files of this hash, if one is given."""
+    return rows.filter(**narrowing({"sha256": sha256.lower()}))
+
+
 def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE) -> Page:
     """The page of `rows` after `cursor`. Raises BadCursor."""
     ordered = rows.order_by("-created_at", "-id")

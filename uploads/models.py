@@ -1,4 +1,4 @@
-"""What people upload, and the tokens their programs come with."""
+"""What people upload, what of it is on its way, and the tokens their programs come with."""
 
 import hashlib
 import secrets
@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.timezone import now
+
+from uploads import tus
 
 
 class Original(models.Model):
@@ -27,14 +29,63 @@ class Original(models.Model):
     # Not the database's Now(): SQLite's has three digits, and then equals no cursor.
     created_at = models.DateTimeField(default=now)
 
+    was_there = False  # on one that was found when the same bytes came again
+
     class Meta:
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="original_by_owner"),
             models.Index(fields=["-created_at", "-id"], name="original_by_date"),
+            models.Index(fields=["owner", "sha256"], name="original_by_bytes"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class Upload(models.Model):
+    """A file on its way: how much of it has come, and who is receiving more.
+
+    `offset` bytes are kept, whatever dies. Who adds to them holds a lease, and names its `holder` in
+    every change, so that one that was given up can change nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="uploads")
+    name = models.CharField(max_length=255)
+    metadata = models.TextField(blank=True)  # as the client said it, for the client
+    length = models.PositiveBigIntegerField(null=True)  # None: not said yet
+    offset = models.PositiveBigIntegerField(default=0)
+    head = models.BinaryField(default=bytes)  # the first bytes, until `kind` is known by them
+    kind = models.CharField(max_length=5, blank=True)
+    hashing = models.BinaryField(null=True)  # sha256's state after `offset` bytes; None: to be read again
+    key = models.CharField(max_length=200, unique=True)  # of the original it becomes
+    store_id = models.CharField(max_length=1024, blank=True)  # S3's name for a multipart upload
+    parts = models.JSONField(default=list)  # of S3: [number, ETag, bytes], in their order
+    direct = models.BooleanField(default=False)  # the browser sends the parts to S3 itself
+    losses = models.PositiveIntegerField(default=0)  # times who was receiving vanished
+    holder = models.CharField(max_length=16, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    original = models.ForeignKey(Original, models.CASCADE, null=True, related_name="uploads")  # once it is one
+    created_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["owner", "-created_at"], name="upload_by_owner"),
+            models.Index(fields=["expires_at"], name="upload_by_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.offset} of {self.length} bytes)"
+
+    @property
+    def is_whole(self) -> bool:
+        return self.offset == self.length
+
+    @property
+    def modified(self) -> str:
+        """When the file was last changed, where our page has sent it: by this, name and length it is known again."""
+        return tus.metadata_of(self.metadata).get("modified", "")
 
 
 class ApiToken(models.Model):

@@ -22,6 +22,12 @@ class ErrorOut(Schema):
     details: dict[str, Any] = {}
 
 
+class Refusal(Schema):
+    """Every answer that is not the one asked for."""
+
+    error: ErrorOut
+
+
 class FactsOut(Schema):
     width: int
     height: int

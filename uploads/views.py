@@ -20,10 +20,11 @@ from processing.errors import CLOSER, SENTENCES, MediaError
 from processing.models import RunStatus
 from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
-from uploads import keeping, listing
+from uploads import keeping, listing, receiving
 from uploads.api import mendable, visible
 from uploads.models import Original
 from uploads.representation import originals
+from uploads.sniffing import SIGNATURES
 
 # Run.is_shown, for the database: what is made again stays where it is.
 SHOWN = Q(run__status__in=RunStatus.final()) | Q(run__ready_at__isnull=False)
@@ -53,7 +54,13 @@ def keep_one(request: HttpRequest, file: Any) -> None:
         why = sentence_of(error.code, error.details)
         messages.error(request, gettext("%(name)s was not kept. %(why)s") % {"name": file.name, "why": why})
     else:
-        messages.success(request, gettext("%(name)s is kept, and its processing begins.") % {"name": original.name})
+        messages.success(request, outcome(original, file.name) % {"name": file.name, "other": original.name})
+
+
+def outcome(original: Original, name: str) -> str:
+    if original.was_there:
+        return gettext("%(name)s was here already, as %(other)s.")
+    return gettext("%(other)s is kept, and its processing begins.")
 
 
 @vary_on_headers("HX-Request")
@@ -72,11 +79,22 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "q": query,
         "open": unfinished,
         "lines": Lines.read(original.run for original in unfinished),
-        "max_bytes": settings.MAX_UPLOAD_BYTES,
-        "sentences": sentences(),
+        **what_can_be_sent(request),
     }
     template = "uploads/parts/days.html" if "HX-Request" in request.headers else "uploads/home.html"
     return render(request, template, context)
+
+
+def what_can_be_sent(request: HttpRequest) -> dict[str, Any]:
+    """All the page needs to refuse a file before a byte of it is sent, and to go on with one that broke off."""
+    return {
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "quota_bytes": settings.QUOTA_BYTES,
+        "free_bytes": max(0, keeping.room_for(request.user)),
+        "sentences": sentences(),
+        "signatures": [[(at, mark.hex()) for at, mark in signature.marks] for signature in SIGNATURES],
+        "unfinished": receiving.unfinished(request.user)[:IN_PROGRESS],
+    }
 
 
 def sentences() -> dict[str, str]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Playwright
 
+from tests.conftest import fresh
+
 # Without these a headless Chromium looks for its maker's hosts, which no test may depend on.
 QUIET = [
     "--no-sandbox",
@@ -34,9 +36,10 @@ def sign_in(page: Page, url: str, user: str, password: str) -> None:
 
 
 def choose(page: Page, *files: tuple[str, str, bytes]) -> None:
-    """Choose files, each (name, type, bytes), in the upload zone."""
+    """Choose files, each (name, type, bytes), in the upload zone, as what nobody has sent before."""
     page.set_input_files(
-        "#zone input[type=file]", [{"name": name, "mimeType": kind, "buffer": data} for name, kind, data in files]
+        "#zone input[name=file]",
+        [{"name": name, "mimeType": kind, "buffer": fresh(data)} for name, kind, data in files],
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.conftest import fresh
 from tests.ports import free_port
 from tests.waiting import until
 
@@ -116,8 +117,8 @@ def holds(process: psutil.Process, words: Sequence[str]) -> bool:
 
 
 def send(client: httpx.Client, data: bytes, name: str) -> str:
-    """Upload; the original's id. Anything but 201 fails."""
-    response = client.post("/api/originals", files={"file": (name, data)})
+    """Upload, as what nobody has sent before; the original's id. Anything but 201 fails."""
+    response = client.post("/api/originals", files={"file": (name, fresh(data))})
     assert response.status_code == 201, response.text
     return str(response.json()["id"])
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.conftest import fresh
 from tests.e2e.service import ROOT, all_final, send, state
 from tests.waiting import until
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.e2e
 
 def test_upload__is_answered_before_processing_and_ends_ready(service, phone_photo):
     with service.client("alice") as client:
-        response = client.post("/api/originals", files={"file": ("IMG_1.JPG", phone_photo)})
+        response = client.post("/api/originals", files={"file": ("IMG_1.JPG", fresh(phone_photo))})
         assert response.status_code == 201
         assert response.json()["status"] == "received"
         [original] = until(lambda: all_final(client, [response.json()["id"]]))

@@ -24,7 +24,7 @@ from tests.waiting import until
 OURS = {
     f"processing.tasks.{name}"
     for name in ("run_image_job", "run_video_job", "advance", "sweep", "send_notices", "ping")
-}
+} | {"uploads.tasks.sweep_uploads", "uploads.tasks.finish_upload"}
 
 
 def test_app__is_the_projects_own():
@@ -143,7 +143,7 @@ def test_worker__started_by_hand_lists_the_tasks_answers_a_ping_and_ends_well(tm
         assert result.result == "hello"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
-    assert set(re.findall(r"^  \. (processing\S+)$", log.read_text(), re.MULTILINE)) == OURS
+    assert set(re.findall(r"^  \. ((?:processing|uploads)\S+)$", log.read_text(), re.MULTILINE)) == OURS
 
 
 def test_worker__of_one_queue_says_that_it_takes_from_that_one_alone(tmp_path):

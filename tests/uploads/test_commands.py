@@ -96,7 +96,7 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "media"
     (folder / "deep").mkdir(parents=True)
     for name in ("b.jpg", "a.jpg", "deep/c.jpg"):
-        (folder / name).write_bytes(photo_bytes())
+        (folder / name).write_bytes(photo_bytes(comment=name))
     (folder / "notes.txt").write_text("not a picture")
     return folder
 
@@ -114,7 +114,7 @@ def test_ingest__file_becomes_its_owners_original(alice, folder):
 
 def test_ingest__leaves_the_file_where_it_was(alice, folder):
     run("ingest", folder / "a.jpg", owner="alice")
-    assert (folder / "a.jpg").read_bytes() == photo_bytes()
+    assert (folder / "a.jpg").read_bytes() == photo_bytes(comment="a.jpg")
 
 
 def test_ingest__folder_gives_its_own_files_and_says_what_it_refused(alice, folder):
@@ -123,6 +123,13 @@ def test_ingest__folder_gives_its_own_files_and_says_what_it_refused(alice, fold
     assert out == "2 kept, 1 refused\n"
     (line,) = err.splitlines()
     assert line.startswith(f"{folder / 'notes.txt'}: unsupported_type: ")
+
+
+def test_ingest__again_says_what_was_here_already(alice, folder):
+    run("ingest", folder / "a.jpg", owner="alice")
+    out, _ = run("ingest", folder, owner="alice")
+    assert names() == ["a.jpg", "b.jpg"]
+    assert out == "1 kept, 1 refused, 1 here already\n"
 
 
 def test_ingest__recursive_goes_all_the_way_down(alice, folder):

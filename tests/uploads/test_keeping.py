@@ -16,7 +16,7 @@ from processing import doorbells, runner, storage
 from processing.bridge import connection
 from processing.errors import Drawing, Empty, MediaError, QuotaExceeded, TooLarge, UnsupportedType
 from processing.models import Job, JobStatus, Run, RunStatus
-from tests.conftest import photo_bytes
+from tests.conftest import new_photo_bytes, photo_bytes
 from tests.outage import broker_away
 from uploads import garbage, keeping
 from uploads.models import Original
@@ -68,10 +68,64 @@ def test_keep__row_run_and_jobs_are_there_and_scratch_is_empty(upload):
     assert not any(settings.SCRATCH.iterdir())
 
 
-def test_keep__same_bytes_twice_are_two_originals(upload):
-    first, second = upload(), upload()
-    assert first.key != second.key
-    assert kept_bytes(first) == kept_bytes(second)
+def files_kept() -> list[str]:
+    return [key for key, _ in storage.keys(storage.ORIGINALS)]
+
+
+@commits
+def test_twin__same_bytes_give_the_original_there_is(upload, bob):
+    data = photo_bytes()
+    first, second = upload(data, "a.jpg"), upload(data, "b.jpg")
+    assert (second.pk, second.name, second.was_there) == (first.pk, "a.jpg", True)
+    assert not first.was_there
+    assert files_kept() == [first.key]
+    assert first.run.jobs.count() == 2
+    assert upload(data, owner=bob).pk != first.pk, "another's are another's"
+
+
+@commits
+def test_twin__that_is_ready_is_not_made_again(upload):
+    data = photo_bytes()
+    first = upload(data)
+    Job.objects.update(status=JobStatus.SUCCEEDED)
+    Run.objects.update(status=RunStatus.READY)
+    upload(data)
+    assert set(first.run.jobs.values_list("status", flat=True)) == {JobStatus.SUCCEEDED}
+
+
+@commits
+@pytest.mark.parametrize("status", [JobStatus.FAILED, JobStatus.CANCELED])
+def test_twin__that_failed_or_was_canceled_is_taken_up_again(upload, status):
+    data = photo_bytes()
+    first = upload(data)
+    Job.objects.update(status=status)
+    Run.objects.update(status=status, cancel_wish=status == JobStatus.CANCELED)
+    assert upload(data).pk == first.pk
+    assert first.run.jobs.get(step="inspect").status == JobStatus.QUEUED
+
+
+@commits
+def test_twin__that_was_deleted_is_none(upload):
+    data = photo_bytes()
+    first = upload(data)
+    keeping.forget(first)
+    second = upload(data)
+    assert (second.pk == first.pk, second.was_there) == (False, False)
+    assert kept_bytes(second) == data
+
+
+@commits
+def test_twin__of_two_at_once_one_is_kept(upload, monkeypatch):
+    data, write_down = photo_bytes(), keeping.write_down
+
+    def overtaken(original: Any) -> Original:
+        monkeypatch.setattr(keeping, "write_down", write_down)
+        upload(data, "faster.jpg")
+        return write_down(original)
+
+    monkeypatch.setattr(keeping, "write_down", overtaken)
+    assert upload(data, "slower.jpg").name == "faster.jpg"
+    assert files_kept() == [Original.objects.get().key]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +149,7 @@ def test_keep__file_over_the_limit_leaves_nothing_behind(upload, settings):
 
 def test_keep__file_of_just_the_limit_is_kept(upload, settings):
     settings.MAX_UPLOAD_BYTES = settings.QUOTA_BYTES = len(photo_bytes())
-    assert upload().bytes == settings.MAX_UPLOAD_BYTES
+    assert upload(photo_bytes()).bytes == settings.MAX_UPLOAD_BYTES
 
 
 def test_keep__file_over_quota_leaves_nothing_behind(upload, settings):
@@ -108,7 +162,7 @@ def test_keep__file_over_quota_leaves_nothing_behind(upload, settings):
 
 def test_quota__counts_what_the_owner_has_and_nobody_else(upload, settings, bob):
     settings.QUOTA_BYTES = int(len(photo_bytes()) * 1.5)
-    upload()
+    upload(photo_bytes())
     upload(owner=bob)
     with pytest.raises(QuotaExceeded) as refused:
         upload()
@@ -123,7 +177,7 @@ def test_quota__lowered_below_what_is_there_frees_nothing_and_says_so(upload, se
 
 
 def test_quota__is_free_again_after_a_delete(upload, settings):
-    settings.QUOTA_BYTES = len(photo_bytes())
+    settings.QUOTA_BYTES = len(new_photo_bytes())
     keeping.forget(upload())
     assert upload().pk
 
@@ -208,7 +262,7 @@ def test_forget__removes_rows_and_files(upload):
 
 @commits
 def test_forget__leaves_the_neighbours_alone(upload):
-    gone, stays = upload(), upload()
+    gone, stays = upload(), upload(photo_bytes())
     keeping.forget(gone)
     assert kept_bytes(stays) == photo_bytes()
     assert list(Original.objects.all()) == [stays]
@@ -216,7 +270,7 @@ def test_forget__leaves_the_neighbours_alone(upload):
 
 @commits
 def test_forget__rolled_back_keeps_the_files(upload, monkeypatch):
-    original = upload()
+    original = upload(photo_bytes())
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("no more")
@@ -252,7 +306,7 @@ def test_quota__of_two_files_at_once_that_fit_only_alone_one_is_kept(upload, set
 
     def overtaken(original: Any) -> None:
         monkeypatch.setattr(keeping, "write_down", write_down)
-        upload(data, "faster.jpg")
+        upload(data + b"!", "faster.jpg")
         write_down(original)
 
     monkeypatch.setattr(keeping, "write_down", overtaken)

@@ -86,10 +86,17 @@ def test_home__empty_gallery_says_what_to_do(client, alice):
 
 
 def test_home__plain_form_keeps_files(client, alice, photo):
-    files = [SimpleUploadedFile(name, photo()) for name in ("one.jpg", "two.jpg")]
+    files = [SimpleUploadedFile(name, photo(comment=name)) for name in ("one.jpg", "two.jpg")]
     page = client.post("/", {"file": files}, follow=True).content.decode()
     assert set(Original.objects.values_list("name", flat=True)) == {"one.jpg", "two.jpg"}
     assert "one.jpg is kept" in page
+
+
+def test_home__plain_form_says_what_was_here_already(client, alice, photo):
+    for name in ("one.jpg", "two.jpg"):
+        page = client.post("/", {"file": SimpleUploadedFile(name, photo())}, follow=True).content.decode()
+    assert "two.jpg was here already, as one.jpg" in page
+    assert Original.objects.count() == 1
 
 
 def test_home__plain_form_says_why_a_file_is_refused(client, alice):

@@ -1,162 +1,165 @@
-// Files on their way to the server: a few at once, each a row that says how far it is and what went wrong.
+// Files on their way to the server: each a row that says how far it is, how fast, and what went wrong.
+import { check, explain, giveBack, known } from "./checking.js";
+import { dropped, picked } from "./gathering.js";
 import { show } from "./live.js";
+import { Gauge } from "./pace.js";
+import { total } from "./total.js";
+import { begun } from "./unfinished.js";
+import * as uplink from "./uplink.js";
 import { announce, size, time, word } from "./words.js";
 
-const AT_ONCE = 3;
-const TRIES = 8; // after a broken connection: 1, 2, 4 … 60 s apart, some three minutes in all
 const zone = document.getElementById("zone");
-const waiting = [];
-let under_way = 0;
 
 class Sending {
   constructor(file) {
     this.file = file;
-    this.tries = 0;
+    this.sent = 0;
+    this.moved = 0; // bytes over the line from this page
+    this.gauge = new Gauge();
     this.row = document.getElementById("sending-row").content.firstElementChild.cloneNode(true);
-    this.row.querySelector(".name").textContent = file.name || "pasted";
+    this.row.querySelector(".name").textContent = this.name;
     this.bar = this.row.querySelector("progress");
-    this.bar.setAttribute("aria-label", file.name);
+    this.bar.setAttribute("aria-label", this.name);
     this.facts = this.row.querySelector(".facts");
-    this.row.querySelector("[data-do=cancel]").addEventListener("click", () => this.cancel());
-    this.row.querySelector("[data-do=again]").addEventListener("click", () => this.again());
+    for (const button of this.row.querySelectorAll("[data-do]")) {
+      button.setAttribute("aria-label", `${button.title} ${this.name}`);
+      button.addEventListener("click", () => this[button.dataset.do]());
+    }
     document.getElementById("sending").append(this.row);
     this.say("waiting", `${size(file.size)} · ${word("waiting")}`);
+  }
+
+  get name() {
+    return this.file.place || this.file.name || "pasted";
+  }
+
+  get status() {
+    return this.row.dataset.status;
   }
 
   say(status, text) {
     this.row.dataset.status = status;
     this.facts.textContent = text;
-    this.row.querySelector("[data-do=again]").hidden = status !== "broken";
+    const shown = { again: status === "broken", pause: ["waiting", "sending", "lost"].includes(status), resume: status === "paused" };
+    for (const [name, isShown] of Object.entries(shown)) this.row.querySelector(`[data-do=${name}]`).hidden = !isShown;
+    total.tell();
   }
 
-  send() {
-    under_way += 1;
-    this.started = performance.now();
-    const request = (this.request = new XMLHttpRequest());
-    request.open("POST", "/api/originals");
-    request.setRequestHeader("X-CSRFToken", document.cookie.match(/csrftoken=([^;]+)/)?.[1] ?? "");
-    request.upload.addEventListener("progress", (event) => this.progress(event.loaded, event.total));
-    request.addEventListener("load", () => this.answered(request.status, request.responseText));
-    request.addEventListener("error", () => this.broken());
-    request.addEventListener("loadend", () => {
-      under_way -= 1;
-      sendNext();
-    });
-    const body = new FormData();
-    body.append("file", this.file, this.file.name || "pasted");
-    request.send(body);
-    this.progress(0, this.file.size);
-  }
-
-  progress(sent, total) {
-    const done = Math.min(sent, this.file.size);
-    const seconds = (performance.now() - this.started) / 1000;
-    const speed = seconds > 0.5 ? sent / seconds : 0;
-    this.bar.value = total ? sent / total : 0;
-    if (sent && sent === total) return this.say("sending", word("sent"));
-    const facts = [word("of", { DONE: size(done), TOTAL: size(this.file.size) })];
-    if (speed) facts.push(`${size(speed)}/s`, word("left", { TIME: time((total - sent) / speed) }));
-    return this.say("sending", facts.join(" · "));
-  }
-
-  answered(status, text) {
-    if (status === 201) this.kept(JSON.parse(text).id);
-    else if (status === 401 || status === 403 && !text.startsWith("{")) this.stop("broken", word("signin"));
-    else if (status >= 500) this.stop("broken", word("ours"));
-    else this.refused(text);
-  }
-
-  async kept(id) {
-    announce(word("kept", { NAME: this.file.name }));
-    await show(id);
-    this.remove();
-  }
-
-  refused(text) {
-    let error = {};
+  async start() {
+    const problem = await check(this.file);
+    if (problem) return this.refused(problem);
+    total.add(this);
+    const original = await known(this.file).catch(() => null);
+    if (!this.row.isConnected) return undefined; // canceled meanwhile
+    if (original) return this.kept(original.id, word("here", { NAME: this.name, OTHER: original.name }));
+    const row = begun(this.file);
     try {
-      error = JSON.parse(text).error;
+      this.id = uplink.send(this.file, this, row?.dataset.url);
     } catch {
-      // not one of our answers: a proxy's
+      return this.remove(); // it is on its way already
     }
-    this.stop("refused", explain(error) ?? word("ours"));
-    announce(`${word("refused", { NAME: this.file.name })} ${this.facts.textContent}`);
-  }
-
-  broken() {
-    this.tries += 1;
-    if (this.tries > TRIES) return this.stop("broken", word("gone"));
-    const wait = Math.min(2 ** (this.tries - 1), 60);
-    this.say("lost", word("lost", { TIME: time(wait) }));
-    this.timer = setTimeout(() => this.queue(), wait * 1000);
+    this.resumed = Boolean(row);
+    row?.remove();
+    if (this.status === "paused") uplink.pause(this.id);
     return undefined;
   }
 
-  stop(status, text) {
-    this.bar.value = 0;
-    this.say(status, text);
+  progress(sent) {
+    if (this.status === "paused") return;
+    if (this.moved || !this.resumed) this.moved += Math.max(0, sent - this.sent);
+    this.resumed = false;
+    this.sent = sent;
+    this.gauge.note(sent);
+    this.bar.value = sent / this.file.size;
+    if (sent === this.file.size) return void this.say("sending", word("sent"));
+    const facts = [word("of", { DONE: size(sent), TOTAL: size(this.file.size) })];
+    const { speed } = this.gauge;
+    if (speed) facts.push(`${size(speed)}/s`, word("left", { TIME: time((this.file.size - sent) / speed) }));
+    this.say("sending", facts.join(" · "));
+  }
+
+  async kept(id, text = word("kept", { NAME: this.name })) {
+    this.sent = this.file.size;
+    announce(text);
+    if (id) await show(id);
+    this.row.remove();
+    total.done(this);
+  }
+
+  lost(seconds) {
+    this.gauge = new Gauge();
+    this.say("lost", word("lost", { TIME: time(seconds) }));
+  }
+
+  failed(status, text) {
+    if (status === 401 || (status === 403 && !text.startsWith("{"))) return this.say("broken", word("signin"));
+    if (!status) return this.say("broken", word("gone"));
+    if (status >= 500) return this.say("broken", word("ours"));
+    giveBack(this.file);
+    try {
+      return this.refused(JSON.parse(text).error);
+    } catch {
+      return this.say("broken", word("ours")); // not one of our answers: a proxy's
+    }
+  }
+
+  refused(error) {
+    total.drop(this);
+    if (this.id) uplink.drop(this.id);
+    this.say("refused", explain(error) ?? word("ours"));
+    announce(`${word("refused", { NAME: this.name })} ${this.facts.textContent}`);
+  }
+
+  pause() {
+    if (this.id) uplink.pause(this.id);
+    this.say("paused", `${word("of", { DONE: size(this.sent), TOTAL: size(this.file.size) })} · ${word("paused")}`);
+    this.row.querySelector("[data-do=resume]").focus();
+  }
+
+  resume() {
+    this.gauge = new Gauge();
+    this.say("waiting", `${size(this.file.size)} · ${word("waiting")}`);
+    if (this.id) uplink.pause(this.id);
+    this.row.querySelector("[data-do=pause]").focus();
   }
 
   again() {
-    this.tries = 0;
-    this.queue();
-  }
-
-  queue() {
+    this.gauge = new Gauge();
     this.say("waiting", `${size(this.file.size)} · ${word("waiting")}`);
-    waiting.push(this);
-    sendNext();
+    uplink.again(this.id);
   }
 
   cancel() {
-    clearTimeout(this.timer);
-    if (waiting.includes(this)) waiting.splice(waiting.indexOf(this), 1);
-    this.request?.abort();
+    if (this.status !== "refused") giveBack(this.file);
+    if (this.id) uplink.drop(this.id);
     this.remove();
   }
 
   remove() {
+    const next = this.row.nextElementSibling ?? this.row.previousElementSibling;
+    const had = this.row.contains(document.activeElement);
     this.row.remove();
+    total.drop(this);
+    if (had) (next?.querySelector("[data-do=cancel]") ?? document.querySelector("#zone input")).focus();
   }
 }
 
-function explain(error) {
-  const sentences = JSON.parse(document.getElementById("sentences").textContent);
-  const sentence = sentences[`${error.code} ${error.details?.format}`] ?? sentences[error.code];
-  if (!sentence) return error.message;
-  return sentence.replace(/%\((\w+)\)s/g, (_, name) => {
-    const value = error.details?.[name] ?? "";
-    return typeof value === "number" ? value.toLocaleString(document.documentElement.lang) : value;
-  });
-}
-
-function sendNext() {
-  while (under_way < AT_ONCE && waiting.length) waiting.shift().send();
-}
+// One after the other: the first is sent while the next is looked at.
+let looking = Promise.resolve();
 
 function add(files) {
-  if (!files.length) return;
-  const limit = Number(zone.dataset.maxBytes);
-  zone.classList.add("small");
-  for (const file of files) {
-    const sending = new Sending(file);
-    if (file.size === 0) sending.stop("refused", explain({ code: "empty" }));
-    else if (file.size > limit) sending.stop("refused", explain({ code: "too_large", details: { allowed: limit } }));
-    else waiting.push(sending);
+  if (files.length) zone.classList.add("small");
+  for (const sending of files.map((file) => new Sending(file))) {
+    looking = looking.then(() => sending.row.isConnected && sending.start());
   }
-  sendNext();
 }
 
 function receiveFiles() {
-  const input = zone.querySelector("input[type=file]");
   const drop = document.getElementById("drop");
-  input.addEventListener("change", () => {
-    add([...input.files]);
-    input.value = "";
-  });
+  for (const input of zone.querySelectorAll("input[type=file]")) input.addEventListener("change", () => add(picked(input)));
   document.getElementById("upload").addEventListener("click", (event) => {
     event.preventDefault();
-    input.click();
+    zone.querySelector("input[type=file]").click();
   });
   const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
   document.addEventListener("dragover", (event) => {
@@ -167,19 +170,20 @@ function receiveFiles() {
   document.addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) drop.hidden = true;
   });
-  document.addEventListener("drop", (event) => {
+  document.addEventListener("drop", async (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     drop.hidden = true;
-    add([...event.dataTransfer.files]);
+    add(await dropped(event.dataTransfer));
   });
   document.addEventListener("paste", (event) => add([...event.clipboardData.files]));
   addEventListener("online", () => {
-    for (const row of document.querySelectorAll("#sending [data-status=broken] [data-do=again]")) row.click();
+    for (const button of document.querySelectorAll("#sending [data-status=broken] [data-do=again]")) button.click();
   });
   addEventListener("beforeunload", (event) => {
-    if (under_way || waiting.length) event.preventDefault();
+    if (total.isBusy) event.preventDefault();
   });
+  uplink.adapt(() => total.gauge.speed);
 }
 
 if (zone) receiveFiles();

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management import BaseCommand
 
 from processing import storage
-from uploads import garbage
+from uploads import garbage, incoming
 
 
 class Command(BaseCommand):
@@ -29,6 +29,11 @@ class Command(BaseCommand):
             self.stdout.write(key)
             if not options["dry_run"]:
                 storage.drop(key)
+        for key, store_id in garbage.forsaken(options["older_than"]):
+            removed += 1
+            self.stdout.write(f"parts of {key}")
+            if not options["dry_run"]:
+                incoming.abort(key, store_id)
         scratch = 0 if options["dry_run"] else storage.clear_scratch()
         verb = "would be removed" if options["dry_run"] else "removed"
         self.stdout.write(f"{removed} files {verb}, {scratch} scratch folders cleared")

@@ -1,6 +1,7 @@
 """`manage.py ingest`: files of this machine as originals, as if they had been uploaded."""
 
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,25 +26,26 @@ class Command(BaseCommand):
         owner = owner_named(options["owner"])
         files = [file for path in options["paths"] for file in files_at(path, options["recursive"])]
         bar = tqdm(files, unit="file", disable=None)
-        refused = sum(not self.ingest(owner, path, bar) for path in bar)
-        self.stdout.write(f"{len(files) - refused} kept, {refused} refused")
+        count = Counter(self.ingest(owner, path, bar) for path in bar)
+        here = f", {count['here']} here already" if count["here"] else ""
+        self.stdout.write(f"{count['kept']} kept, {count['refused']} refused{here}")
 
-    def ingest(self, owner: Any, path: Path, bar: Any) -> bool:
+    def ingest(self, owner: Any, path: Path, bar: Any) -> str:
         try:
             source = path.open("rb")
         except OSError as error:
             return self.refuse(path, f"cannot be opened: {error.strerror}", bar)
         with source:
             try:
-                keeping.keep(owner, path.name, source)
+                original = keeping.keep(owner, path.name, source)
             except MediaError as error:
                 return self.refuse(path, f"{error.code}: {error}", bar)
-        return True
+        return "here" if original.was_there else "kept"
 
-    def refuse(self, path: Path, reason: str, bar: Any) -> bool:
+    def refuse(self, path: Path, reason: str, bar: Any) -> str:
         with bar.external_write_mode():
             self.stderr.write(f"{path}: {reason}")
-        return False
+        return "refused"
 
 
 def owner_named(name: str | None) -> Any:

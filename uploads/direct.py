@@ -1,0 +1,132 @@
+"""Straight to S3: the client sends parts to addresses that we sign, and we look at what has arrived.
+
+Each address is good for one part of one upload and for exactly its number of bytes; what counts in the
+end is what the store says it has, never what a client says it sent.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils.timezone import now
+
+from processing import storage
+from processing.errors import MediaError
+from uploads import incoming, keeping, receiving
+from uploads.models import Upload
+from uploads.receiving import KEPT_FOR, Receiver
+from uploads.sniffing import HEAD
+
+SIGNED_FOR = 3600  # seconds: what a part of 8 MiB takes on the slowest line anybody waits for
+# Bytes that are hashed while the client waits for its answer: half a second's worth. More are left to a worker.
+AT_ONCE = 64 << 20
+
+
+class Incomplete(Exception):
+    """Parts are missing, or are not of the size that was signed."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        self.numbers = numbers
+
+
+@dataclass(frozen=True)
+class Part:
+    number: int
+    bytes: int
+    etag: str
+
+
+def create(owner: Any, name: str, length: int) -> Upload:
+    """A multipart upload that nobody but its owner can add to. Raises MediaError."""
+    upload = receiving.create(owner, name, length, direct=True)
+    made = incoming.client().create_multipart_upload(Bucket=incoming.bucket_name(), Key=upload.key)
+    upload.store_id = made["UploadId"]
+    upload.save(update_fields=["store_id"])
+    return upload
+
+
+def find(owner: Any, upload_id: UUID) -> Upload | None:
+    found = Upload.objects.select_related("original").filter(pk=upload_id, owner=owner, direct=True)
+    return found.filter(Q(expires_at__gt=now()) | Q(original__isnull=False)).first()
+
+
+def sizes(upload: Upload) -> Mapping[int, int]:
+    """{number: bytes} of the parts it must have."""
+    length, size = upload.length or 0, incoming.part_size()
+    count = math.ceil(length / size)
+    return {number: min(size, length - (number - 1) * size) for number in range(1, count + 1)}
+
+
+def sign(upload: Upload, number: int) -> str:
+    """The address that takes this part, of exactly its size, for a while."""
+    Upload.objects.filter(pk=upload.pk).update(expires_at=now() + KEPT_FOR)
+    return str(
+        incoming.client().generate_presigned_url(
+            "upload_part",
+            Params={
+                "Bucket": incoming.bucket_name(),
+                "Key": upload.key,
+                "UploadId": upload.store_id,
+                "PartNumber": number,
+                "ContentLength": sizes(upload)[number],
+            },
+            ExpiresIn=SIGNED_FOR,
+        )
+    )
+
+
+def parts(upload: Upload) -> list[Part]:
+    """What the store has of it."""
+    pages = incoming.client().get_paginator("list_parts")
+    found = pages.paginate(Bucket=incoming.bucket_name(), Key=upload.key, UploadId=upload.store_id)
+    return [Part(item["PartNumber"], item["Size"], item["ETag"]) for page in found for item in page.get("Parts", [])]
+
+
+def complete(upload: Upload) -> bool:
+    """Put the parts together; whether it is an original already, or a worker has its bytes to hash first.
+
+    Raises Incomplete, MediaError, and Held where this is being done.
+    """
+    receiver = receiving.take(upload.pk)
+    try:
+        put_together(receiver)
+        look_at(receiver)
+        if (upload.length or 0) > AT_ONCE:
+            return False
+        receiver.finish()
+    except MediaError:
+        receiver.refuse()
+        raise
+    finally:
+        receiver.release()
+    return True
+
+
+def put_together(receiver: Receiver) -> None:
+    upload = receiver.upload
+    if not upload.is_whole:
+        there = {part.number: part for part in parts(upload)}
+        wanted = sizes(upload)
+        wrong = [number for number, size in wanted.items() if number not in there or there[number].bytes != size]
+        if wrong:
+            raise Incomplete(wrong)
+        upload.parts = [[number, there[number].etag, size] for number, size in wanted.items()]
+        upload.offset = upload.length or 0
+        receiver.digest = None  # none of it has come by here
+        receiver.save()
+    incoming.put_in_place(upload)
+
+
+def look_at(receiver: Receiver) -> None:
+    upload = receiver.upload
+    wanted = {"Bucket": incoming.bucket_name(), "Key": upload.key, "Range": f"bytes=0-{HEAD - 1}"}
+    upload.kind = keeping.kind_of_head(incoming.client().get_object(**wanted)["Body"].read())
+    receiver.save()
+
+
+def is_offered() -> bool:
+    """Whether files lie in a store that clients can send to."""
+    return not storage.is_local()

@@ -1,0 +1,269 @@
+"""`/files/`: the tus server, raw ASGI in front of Django.
+
+Django's own handler never reaches a view when a client breaks off, and what it had received is lost.
+Here a body is kept as it comes. What blocks (rows, bytes, hashes) runs in threads of our own, one
+block being kept while the next one arrives.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.db import close_old_connections
+from django.http import HttpRequest
+from django.utils.http import http_date
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from processing.errors import MediaError
+from uploads import receiving, tus
+from uploads.api import REFUSALS
+from uploads.auth import Forged, caller, request_of
+from uploads.incoming import BLOCK, Lost
+from uploads.models import Upload
+from uploads.receiving import SAVE_EVERY, Held, Mismatch, Receiver, TooMany
+from uploads.tus import Chunk, Refused
+
+FILES = "/files/"
+HANDS = 16  # threads: disks and stores are waited for in them; each holds a connection to the database
+SILENCE = 60.0  # seconds without a byte, after which a line counts as broken
+# Read and thrown away before a refusal, so that a client that is still sending gets to read it: one
+# that finds its connection closed takes that for a broken line, and sends everything again.
+READ_ON = 32 << 20
+
+Result = TypeVar("Result")
+hands = ThreadPoolExecutor(HANDS, thread_name_prefix="receiving")
+
+
+class Files:
+    """Answers `/files/…`; the rest is another's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(FILES):
+            await Exchange(scope, receive).answer(send)
+        else:
+            await self.app(scope, receive, send)
+
+
+class Exchange:
+    """One request and its answer."""
+
+    user: Any
+    request: HttpRequest
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope, self.receive = scope, receive
+        self.headers = Headers(scope=scope)
+        self.has_ended = self.is_broken = False  # the body, the line
+
+    async def answer(self, send: Send) -> None:
+        try:
+            response = await self.respond()
+        except Refused as refused:
+            await self.read_on()
+            response = refusal(refused)
+        if not self.is_broken:
+            response.headers["Tus-Resumable"] = tus.VERSION
+            response.headers.setdefault("Cache-Control", "no-store")
+            await response(self.scope, self.receive, send)
+
+    async def respond(self) -> Response:
+        method = tus.method_of(self.scope["method"], self.headers)
+        if method == "OPTIONS":
+            return capabilities()
+        tus.check_version(self.headers)
+        known = ON_ONE if self.upload_id else ON_ALL
+        if method not in known:
+            raise Refused(405, "method_not_allowed", "This cannot be done here.", Allow=", ".join(["OPTIONS", *known]))
+        self.request, self.user = await run(authenticated, self.scope)
+        try:
+            return await known[method](self)
+        except MediaError as error:
+            raise Refused(REFUSALS.get(error.code, 400), error.code, str(error), error.details) from error
+
+    @property
+    def upload_id(self) -> str:
+        return str(self.scope["path"]).removeprefix(FILES.rstrip("/")).strip("/")
+
+    async def create(self) -> Response:
+        wanted, first = tus.creation(self.headers), tus.first_chunk(self.headers)
+        if first and wanted.length is not None and (first.bytes or 0) > wanted.length:
+            raise Refused(413, "too_many_bytes", "The body has more bytes than Upload-Length says.")
+        upload = await run(receiving.create, self.user, wanted.name, wanted.length, wanted.metadata)
+        if first:
+            upload = await self.fill(upload, first)
+        place = {"Location": self.request.build_absolute_uri(f"{FILES}{upload.pk}")}
+        return Response(status_code=201, headers={**self.state(upload), **place})
+
+    async def tell(self) -> Response:
+        upload = await self.found()
+        headers = self.state(upload)
+        if upload.metadata:
+            headers["Upload-Metadata"] = upload.metadata
+        if upload.length is None:
+            headers["Upload-Defer-Length"] = "1"
+        else:
+            headers["Upload-Length"] = str(upload.length)
+        return Response(status_code=200, headers=headers)
+
+    async def add(self) -> Response:
+        chunk = tus.chunk(self.headers)
+        upload = await self.found()
+        if not upload.original_id:
+            upload = await self.fill(upload, chunk)
+        elif chunk.offset != upload.offset:
+            raise wrong_offset(upload)
+        elif chunk.bytes:
+            raise Refused(413, "too_many_bytes", "This upload is whole already.")
+        return Response(status_code=204, headers=self.state(upload))
+
+    async def drop(self) -> Response:
+        await run(receiving.forget, await self.found())
+        return Response(status_code=204)
+
+    async def found(self) -> Upload:
+        try:
+            upload = await run(receiving.find, self.user, UUID(self.upload_id))
+        except ValueError:
+            upload = None
+        if upload is None:
+            raise Refused(404, "not_found", "There is no upload here with that id, or it is not yours.")
+        return upload
+
+    async def fill(self, upload: Upload, chunk: Chunk) -> Upload:
+        """Keep the body as more of the upload. Whatever ends it, what has come by then is kept."""
+        try:
+            receiver = await run(receiving.take, upload.pk, chunk.checksum)
+            try:
+                await self.pour(receiver, chunk)
+            except MediaError:
+                await run(receiver.refuse)
+                raise
+            finally:
+                await run(receiver.release)
+        except Held as error:
+            raise Refused(423, "locked", "Another request is sending this upload.") from error
+        except TooMany as error:
+            raise Refused(413, "too_many_bytes", "These are more bytes than Upload-Length says.") from error
+        except Mismatch as error:
+            raise Refused(460, "checksum_mismatch", "The bytes are not the checksum's; send them again.") from error
+        except Lost as error:
+            if await run(receiving.find, self.user, upload.pk):
+                raise Refused(423, "locked", "Another request has taken this upload over.") from error
+            raise Refused(410, "gone", "This upload was given up.") from error
+        return receiver.upload
+
+    async def pour(self, receiver: Receiver, chunk: Chunk) -> None:
+        if chunk.offset != receiver.upload.offset:
+            raise wrong_offset(receiver.upload)
+        if chunk.length is not None:
+            receiver.announce(chunk.length)
+        if chunk.bytes:
+            receiver.check_room_for(chunk.bytes)
+        writing: Awaitable[None] | None = None
+        try:
+            async for block in self.blocks():
+                if writing:
+                    await writing
+                writing = run(receiver.write, block)
+        finally:
+            if writing:
+                await writing
+        await run(receiver.settle, is_broken=self.is_broken)
+
+    async def blocks(self) -> AsyncIterator[bytearray]:
+        """The body as it comes, gathered until it is worth a write, or a second old."""
+        block, began = bytearray(), time.monotonic()
+        async for data in self.body():
+            block += data
+            if len(block) >= BLOCK or time.monotonic() - began > SAVE_EVERY:
+                yield block
+                block, began = bytearray(), time.monotonic()
+        if block:
+            yield block
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """What is left of the body, until it ends or breaks off."""
+        while not (self.has_ended or self.is_broken):
+            try:
+                async with asyncio.timeout(SILENCE):
+                    message = await self.receive()
+            except TimeoutError:
+                self.is_broken = True
+                return
+            self.is_broken = message["type"] == "http.disconnect"
+            self.has_ended = not message.get("more_body", False)
+            yield message.get("body", b"")
+
+    async def read_on(self) -> None:
+        left = READ_ON
+        async for data in self.body():
+            left -= len(data)
+            if left < 0:
+                return
+
+    def state(self, upload: Upload) -> dict[str, str]:
+        """How far the upload is, or what it has become."""
+        headers = {"Upload-Offset": str(upload.offset)}
+        if not upload.original_id:
+            return {**headers, "Upload-Expires": http_date(upload.expires_at.timestamp())}
+        address = self.request.build_absolute_uri(f"/api/originals/{upload.original_id}")
+        return {**headers, "X-Original-Id": str(upload.original_id), "X-Original-Url": address}
+
+
+Answer = Callable[[Exchange], Awaitable[Response]]
+ON_ALL: Mapping[str, Answer] = {"POST": Exchange.create}
+ON_ONE: Mapping[str, Answer] = {"HEAD": Exchange.tell, "PATCH": Exchange.add, "DELETE": Exchange.drop}
+
+
+def run(function: Callable[..., Result], *args: Any, **named: Any) -> Awaitable[Result]:
+    """Start the function in a thread at once; await it for what it returns."""
+    return asyncio.get_running_loop().run_in_executor(hands, lambda: connected(function, *args, **named))
+
+
+def connected(function: Callable[..., Result], *args: Any, **named: Any) -> Result:
+    close_old_connections()  # one that an outage broke; Django does it for requests that are its own
+    return function(*args, **named)
+
+
+def authenticated(scope: Scope) -> tuple[HttpRequest, Any]:
+    try:
+        request = request_of(scope)
+        request.get_host()
+        user = caller(request)
+    except DisallowedHost as error:
+        raise Refused(400, "bad_request", "This host is not served here.") from error
+    except Forged as error:
+        raise Refused(403, "forbidden", "Send the page's CSRF token as X-CSRFToken.") from error
+    if not user:
+        raise Refused(401, "unauthenticated", "Sign in, or send Authorization: Bearer TOKEN.")
+    return request, user
+
+
+def capabilities() -> Response:
+    headers = {
+        "Tus-Version": tus.VERSION,
+        "Tus-Extension": tus.EXTENSIONS,
+        "Tus-Max-Size": str(settings.MAX_UPLOAD_BYTES),
+        "Tus-Checksum-Algorithm": ",".join(tus.ALGORITHMS),
+    }
+    return Response(status_code=204, headers=headers)
+
+
+def wrong_offset(upload: Upload) -> Refused:
+    text = f"{upload.offset} bytes of this upload are here; go on behind them."
+    return Refused(409, "offset", text, Upload_Offset=str(upload.offset))
+
+
+def refusal(refused: Refused) -> Response:
+    error = {"code": refused.code, "message": refused.message, "details": refused.details}
+    return JSONResponse({"error": error}, refused.status, refused.headers)

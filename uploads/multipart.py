@@ -1,0 +1,114 @@
+"""`/api/multipart`: uploads that go straight to the store, for programs (S3 storage only)."""
+
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from ninja import Field, Router, Schema, Status
+
+from uploads import direct, incoming, receiving, tasks
+from uploads.models import Upload
+from uploads.representation import OriginalOut, Refusal
+
+router = Router(tags=["multipart"])
+
+
+class MultipartIn(Schema):
+    name: str = Field(max_length=1000)
+    bytes: int = Field(ge=0, le=(1 << 63) - 1, description="of the whole file")
+
+
+class PartOut(Schema):
+    number: int
+    bytes: int
+    etag: str
+
+
+class MultipartOut(Schema):
+    id: UUID
+    name: str
+    bytes: int
+    part_bytes: int = Field(description="of every part but the last")
+    expires_at: datetime
+    original_id: UUID | None = Field(description="what it has become")
+
+
+class PartsOut(MultipartOut):
+    parts: list[PartOut] = Field(description="what the store has")
+
+
+class SignedOut(Schema):
+    url: str = Field(description="PUT exactly `bytes` bytes there, within the hour")
+    bytes: int
+
+
+UNKNOWN = {401: Refusal, 404: Refusal, 422: Refusal}
+
+
+@router.post("", response={201: MultipartOut, 400: Refusal, 403: Refusal, 413: Refusal, **UNKNOWN}, summary="Begin")
+def create(request: HttpRequest, wanted: MultipartIn) -> Status[dict[str, Any]]:
+    """A multipart upload in the store. Sign its parts, send them, complete it."""
+    if not direct.is_offered():
+        raise Http404
+    return Status(201, shown(direct.create(request.user, wanted.name, wanted.bytes)))
+
+
+@router.get("/{upload_id}", response={200: PartsOut, **UNKNOWN}, summary="What has arrived")
+def detail(request: HttpRequest, upload_id: UUID) -> dict[str, Any]:
+    """The parts the store has, and the original once it is one."""
+    upload = found(request, upload_id)
+    there = [] if upload.is_whole else direct.parts(upload)
+    return {**shown(upload), "parts": [vars(part) for part in there]}
+
+
+@router.post("/{upload_id}/parts/{number}", response={200: SignedOut, **UNKNOWN}, summary="Sign a part")
+def sign(request: HttpRequest, upload_id: UUID, number: int) -> dict[str, Any]:
+    """An address for this part, from 1, and for exactly its size."""
+    upload = found(request, upload_id)
+    if upload.is_whole or number not in direct.sizes(upload):
+        raise Http404
+    return {"url": direct.sign(upload, number), "bytes": direct.sizes(upload)[number]}
+
+
+@router.post(
+    "/{upload_id}/complete",
+    response={201: OriginalOut, 202: MultipartOut, 409: Refusal, 415: Refusal, **UNKNOWN},
+    summary="End",
+)
+def complete(request: HttpRequest, upload_id: UUID) -> Any:
+    """The original; or 202 while a large file's bytes are read once more: ask again until `original_id` is there."""
+    from uploads.api import refuse
+    from uploads.api import shown as original_shown
+
+    upload = found(request, upload_id)
+    try:
+        if not upload.original_id and not direct.complete(upload):
+            tasks.ring_finish(upload.pk)
+            return Status(202, shown(upload))
+    except direct.Incomplete as error:
+        details = {"parts": error.numbers[:100]}
+        return refuse(request, 409, "incomplete", "Some parts are missing or not of the size signed.", details)
+    except receiving.Held:
+        return refuse(request, 409, "locked", "Another request is completing this upload.")
+    upload.refresh_from_db()
+    return Status(201, original_shown(request, cast("UUID", upload.original_id)))
+
+
+@router.delete("/{upload_id}", response={204: None, **UNKNOWN}, summary="Give up")
+def abort(request: HttpRequest, upload_id: UUID) -> Status[None]:
+    """The parts go. An original that it has become stays."""
+    receiving.forget(found(request, upload_id))
+    return Status(204, None)
+
+
+def found(request: HttpRequest, upload_id: UUID) -> Upload:
+    upload = direct.find(request.user, upload_id)
+    if upload is None:
+        raise Http404
+    return upload
+
+
+def shown(upload: Upload) -> dict[str, Any]:
+    plain = {name: getattr(upload, name) for name in ("id", "name", "expires_at", "original_id")}
+    return {**plain, "bytes": upload.length, "part_bytes": incoming.part_size()}

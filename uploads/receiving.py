@@ -1,0 +1,303 @@
+"""Receiving an upload, over as many requests, processes and days as it takes, until it is an original.
+
+The row is the truth: who receives takes it by a lease, adds to the bytes, writes down how many are
+kept, and lets go. Bytes and their end are idempotent, so whoever dies leaves something that the next
+request, or the sweep, goes on with.
+"""
+
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from processing import storage
+from processing.errors import Empty, MediaError
+from uploads import incoming, keeping
+from uploads.digest import Sha256, is_resumable
+from uploads.incoming import Lost
+from uploads.models import Original, Upload
+from uploads.sniffing import HEAD
+from uploads.tus import Checksum
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=5)  # how long an upload is locked when who receives it is killed, or its line goes dead
+RENEW_AFTER = 2.0  # seconds of silence: who was silent for longer may hold nothing any more
+SAVE_EVERY = 1.0  # seconds: what a kill can cost of a fast upload, and a write to the database for each
+KEPT_FOR = timedelta(days=1)  # since the last byte; a closed lid, a night, a train
+
+
+class Held(Exception):
+    """Somebody else is receiving this upload."""
+
+
+class TooMany(Exception):
+    """More bytes have come than were announced."""
+
+
+class Mismatch(Exception):
+    """The bytes of this request are not those that its checksum speaks of, and are dropped."""
+
+
+def create(owner: Any, name: str, length: int | None, metadata: str = "", **more: Any) -> Upload:
+    """A place for a file that will come. Raises MediaError where there is no room for it."""
+    if length == 0:
+        raise Empty
+    keeping.check_size(length or 0)
+    upload = Upload(
+        owner=owner,
+        name=keeping.shown_name(name),
+        length=length,
+        metadata=metadata,
+        key=keeping.new_key(),
+        expires_at=now() + KEPT_FOR,
+        **more,
+    )
+    with keeping.alone(owner.pk):
+        keeping.check_room(length or 0, keeping.room_for(owner))
+        upload.save(force_insert=True)
+    return upload
+
+
+def find(owner: Any, upload_id: UUID) -> Upload | None:
+    """The upload, if it is this owner's and not given up; ended, where it is whole and nobody is at it."""
+    found = Upload.objects.select_related("original").filter(pk=upload_id, owner=owner, direct=False)
+    upload = found.filter(Q(expires_at__gt=now()) | Q(original__isnull=False)).first()
+    if upload and upload.is_whole and not upload.original_id and finish_left(upload.pk):
+        return find(owner, upload_id)
+    if upload:
+        upload.offset = incoming.truth(upload)
+    return upload
+
+
+def unfinished(owner: Any) -> QuerySet[Upload]:
+    """This owner's uploads that may be gone on with, newest first."""
+    mine = Upload.objects.filter(owner=owner, original=None, direct=False, length__isnull=False, expires_at__gt=now())
+    return mine.order_by("-created_at")
+
+
+class Receiver:
+    """One request's hold on an upload. Made by `take`; ended by `release`, whatever happens."""
+
+    def __init__(self, upload: Upload, holder: str, checksum: Checksum | None) -> None:
+        """With a checksum nothing counts until all of it has come and is right."""
+        self.upload, self.holder, self.checksum = upload, holder, checksum
+        self.checking: Any = checksum and checksum.start()
+        kept = incoming.truth(upload)
+        if kept < upload.offset:
+            upload.offset, upload.hashing = kept, None
+        self.keeper = None if upload.is_whole else incoming.keeper(upload)
+        self.digest = digest_of(upload)
+        self.room = keeping.room_for(upload.owner) + reserved(upload)
+        self.saved_at = self.renewed_at = time.monotonic()
+
+    def write(self, data: bytearray) -> None:
+        """Add these bytes.
+
+        Raises TooMany, MediaError where the upload may not be kept, and Lost where somebody took over.
+        """
+        self.check_lease()
+        self.check_room_for(len(data))
+        if self.checking:
+            self.checking.update(data)
+        left = memoryview(data)
+        while left and self.keeper:
+            size = self.keeper.take(left)
+            self.count(left[:size])
+            left = left[size:]
+            if not self.checksum and self.keeper.is_settled and self.is_due:
+                self.save()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to write down how much is kept: a file every second, an object with each part."""
+        return not storage.is_local() or time.monotonic() - self.saved_at > SAVE_EVERY
+
+    def check_room_for(self, more: int) -> None:
+        length, size = self.upload.length, self.upload.offset + more
+        if length is not None and size > length:
+            raise TooMany
+        keeping.check_size(size)
+        keeping.check_room(size, self.room)
+
+    def count(self, data: memoryview) -> None:
+        upload = self.upload
+        upload.offset += len(data)
+        if self.digest:
+            self.digest.update(data)
+        if not upload.kind:
+            upload.head = bytes(upload.head) + bytes(data[: HEAD - len(upload.head)])
+            sniff(upload)
+
+    def check_lease(self) -> None:
+        """Do nothing on a lease that has run out unnoticed, in a process that was stopped."""
+        if time.monotonic() - self.renewed_at > RENEW_AFTER:
+            self.change(lease_until=Now() + LEASE)
+
+    def save(self) -> None:
+        """Write down how much is kept. Raises Lost."""
+        upload = self.upload
+        upload.hashing = self.digest.state if self.digest else None
+        kept = ("offset", "head", "kind", "hashing", "store_id", "parts", "length")
+        self.change(
+            **{name: getattr(upload, name) for name in kept},
+            lease_until=Now() + LEASE,
+            expires_at=now() + KEPT_FOR,
+        )
+        self.saved_at = time.monotonic()
+
+    def change(self, **changes: Any) -> None:
+        mine = Upload.objects.filter(pk=self.upload.pk, holder=self.holder)
+        if not mine.update(**changes):
+            raise Lost
+        self.renewed_at = time.monotonic()
+
+    def announce(self, length: int) -> None:
+        """How many bytes the upload will have, where that was left open. Raises TooMany, MediaError."""
+        upload = self.upload
+        if upload.length not in {None, length} or length < upload.offset:
+            raise TooMany
+        keeping.check_size(length)
+        keeping.check_room(length, self.room)
+        upload.length = length
+
+    def settle(self, *, is_broken: bool = False) -> None:
+        """Put away and write down all that came, and end the upload where that was the last of it.
+
+        Raises Mismatch. What has broken off cannot be checked: without a checksum it counts, with one it does not.
+        """
+        if self.checksum and is_broken:
+            return
+        if self.checksum and self.checking.digest() != self.checksum.digest:
+            raise Mismatch
+        if self.keeper:
+            self.keeper.settle(whole=self.upload.is_whole)
+            self.save()
+            self.keeper.tidy()
+        if self.upload.is_whole:
+            self.finish()
+
+    def finish(self) -> None:
+        """Let a whole upload be an original."""
+        upload = self.upload
+        incoming.put_in_place(upload)
+        if upload.direct and not upload.kind:
+            upload.head = next(incoming.blocks(upload.key))[:HEAD]
+        sniff(upload)
+        sha256 = self.digest.hexdigest() if self.digest else self.read_again()
+        original = Original(
+            owner=upload.owner, name=upload.name, kind=upload.kind, bytes=upload.offset, sha256=sha256, key=upload.key
+        )
+        with transaction.atomic():
+            kept = keeping.write_down(original, is_reserved=True)
+            self.change(original=kept, holder="", lease_until=None, hashing=None)
+        upload.original = kept
+
+    def read_again(self) -> str:
+        digest = hashlib.sha256()
+        for block in incoming.blocks(self.upload.key):
+            digest.update(block)
+            self.check_lease()
+        return digest.hexdigest()
+
+    def refuse(self) -> None:
+        """Drop an upload that may not be kept."""
+        deleted, _ = Upload.objects.filter(pk=self.upload.pk, holder=self.holder).delete()
+        if deleted:
+            incoming.drop(self.upload, whole=True)
+
+    def release(self) -> None:
+        """Let go: the next may come at once."""
+        if self.keeper:
+            self.keeper.close()
+        Upload.objects.filter(pk=self.upload.pk, holder=self.holder).update(holder="", lease_until=None)
+
+
+def take(upload_id: UUID, checksum: Checksum | None = None) -> Receiver:
+    """Hold the upload against everybody else. Raises Held, or Lost where it is gone."""
+    holder = secrets.token_hex(8)
+    rows = Upload.objects.filter(pk=upload_id, original=None)
+    hold = {"holder": holder, "lease_until": Now() + LEASE}
+    free = rows.filter(lease_until=None).update(**hold)
+    if not free and not rows.filter(lease_until__lt=Now()).update(losses=F("losses") + 1, **hold):
+        raise Held if rows.exists() else Lost
+    upload = Upload.objects.select_related("owner").get(pk=upload_id)
+    return Receiver(upload, holder, checksum)
+
+
+def digest_of(upload: Upload) -> Sha256 | None:
+    """The digest that goes on where the bytes do; None where it is not known, and is read at the end."""
+    if not is_resumable():
+        return None
+    if upload.offset == 0:
+        return Sha256()
+    return Sha256(bytes(upload.hashing)) if upload.hashing else None
+
+
+def reserved(upload: Upload) -> int:
+    """What this upload takes of its owner's room already."""
+    return upload.offset if upload.length is None else upload.length
+
+
+def sniff(upload: Upload) -> None:
+    """Find out what it is, as soon as there is enough of it. Raises UnsupportedType."""
+    if upload.kind or not (len(upload.head) == HEAD or upload.is_whole):
+        return
+    upload.kind, upload.head = keeping.kind_of_head(bytes(upload.head)), b""
+
+
+def forget(upload: Upload) -> None:
+    """Give an upload up, whoever is receiving it. An original that it has become stays."""
+    rows = Upload.objects.filter(pk=upload.pk)
+    with transaction.atomic():
+        last = rows.select_for_update().first()
+        rows.delete()
+    if last and not last.original_id:
+        incoming.drop(last)
+
+
+def sweep() -> dict[str, int]:
+    """End what is whole and was left so by a process that died, and give up what nobody goes on with."""
+    return {"finished": sum(map(finish_left, left_whole())), "expired": sum(map(expire, expired()))}
+
+
+def left_whole() -> Iterator[UUID]:
+    whole = Upload.objects.filter(original=None, length=F("offset"))
+    return whole.exclude(lease_until__gt=Now()).values_list("pk", flat=True).iterator()
+
+
+def finish_left(upload_id: UUID) -> bool:
+    try:
+        receiver = take(upload_id)
+    except (Held, Lost):
+        return False
+    try:
+        receiver.finish()
+    except MediaError as error:
+        log.info("upload %s: %s", upload_id, error)
+        receiver.refuse()
+    except Lost:
+        return False
+    finally:
+        receiver.release()
+    return True
+
+
+def expired() -> Iterator[Upload]:
+    """Those that are whole end as an original, however long that takes."""
+    late = Upload.objects.filter(expires_at__lt=now()).exclude(lease_until__gt=Now())
+    return late.exclude(original=None, length=F("offset")).iterator()
+
+
+def expire(upload: Upload) -> bool:
+    forget(upload)
+    return True

@@ -1,0 +1,30 @@
+"""Celery's side of uploads: each task is one line."""
+
+import logging
+from uuid import UUID
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from uploads import receiving
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(ignore_result=True)
+def sweep_uploads() -> None:
+    receiving.sweep()
+
+
+@shared_task(ignore_result=True)
+def finish_upload(upload_id: str) -> None:
+    receiving.finish_left(UUID(upload_id))
+
+
+def ring_finish(upload_id: UUID) -> None:
+    """Have a worker end a whole upload now; the sweep will do it anyway."""
+    try:
+        finish_upload.apply_async((str(upload_id),), retry=False)
+    except (OperationalError, RedisError) as error:
+        log.warning("upload %s waits for the sweep: %s", upload_id, error)
