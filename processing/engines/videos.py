@@ -21,7 +21,11 @@ from processing.engines import (
     ladder,
     packaging,
     packets,
+    previews,
     probe,
+    remuxing,
+    storyboards,
+    subtitles,
 )
 from processing.errors import Corrupt
 from processing.facts import Facts, Order, Part, Product
@@ -132,10 +136,14 @@ def transcode(order: Order) -> Product:
 
 
 STEPS = (
+    alone.Step(remuxing.remux, presets.source),
     alone.Step(grab_poster, presets.poster),
     alone.Step(audio.encode, alone.nothing),
     alone.Step(ladder.transcode, presets.rungs, by_part=True),
     alone.Step(packaging.package, presets.packages),
+    alone.Step(storyboards.make, presets.storyboard),
+    alone.Step(previews.make, presets.preview),
+    alone.Step(subtitles.extract, presets.subtitles),
 )
 
 if __name__ == "__main__":

@@ -466,8 +466,14 @@ def test_command_line__makes_everything_and_prints_json(tmp_path):
     command = [sys.executable, "-m", "processing.engines.videos", str(talkie()), str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     answer = json.loads(done.stdout)
-    assert [made["preset"] for made in answer["files"]] == ["poster", "mp4-360", *["hls"] * 5]
-    assert [made["name"] for made in answer["files"]][2:] == ["", "360.m3u8", "360.mp4", "audio.m3u8", "audio.mp4"]
+    assert [made["preset"] for made in answer["files"]] == [
+        *("source", "poster", "mp4-360", *["hls"] * 5),
+        *("storyboard", "storyboard", "preview"),
+    ]
+    assert [made["name"] for made in answer["files"]][2:] == [
+        *("", "", "360.m3u8", "360.mp4", "audio.m3u8", "audio.mp4"),
+        *("", "storyboard.vtt", ""),
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         Path(made["path"]).name for made in answer["files"]
     )
