@@ -76,7 +76,6 @@ class Copy:
     def suits(self, facts: Facts) -> bool:
         return (
             facts.copies
-            and facts.steady
             and facts.format in self.formats
             and (facts.video_codec, facts.profile) in self.pictures
             and facts.audio_codec in self.sounds
