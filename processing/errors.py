@@ -18,7 +18,7 @@ Codes are stable. Sentences are written once, here, in English; pages translate 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class MediaError(Exception):
@@ -90,8 +90,28 @@ class ResourceLimit(MediaError):
     sentence = "Reading this file took more than the %(allowed)s allowed. Export it again in a common format."
 
 
+class Drawing(UnsupportedType):
+    """An SVG. It is a program for a browser, which may load and run what it likes, and no picture."""
+
+    sentence = (
+        "This is an SVG drawing, which can hold programs, and is not taken. Export it as PNG, at least 2048 pixels "
+        "wide, and upload that."
+    )
+
+    def __init__(self) -> None:
+        super().__init__(format="SVG")
+
+
 SENTENCES: Mapping[str, str] = {
     **{error.code: error.sentence for error in MediaError.__subclasses__()},
     "canceled": "The processing was canceled. Retry it to go on.",
     "internal": "Something went wrong on our side, again and again (%(reason)s). Retry it, or tell your administrator.",
 }
+
+# Where a detail tells more than the code does: (code, its `format`).
+CLOSER: Mapping[tuple[str, str], str] = {("unsupported_type", "SVG"): Drawing.sentence}
+
+
+def sentence_for(code: str, details: Mapping[str, Any]) -> str:
+    """The sentence about an error of that code with those details, which are not filled in yet."""
+    return CLOSER.get((code, str(details.get("format"))), SENTENCES[code])

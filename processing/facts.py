@@ -20,8 +20,9 @@ class Facts:
     """What an engine measured of an original.
 
     `width` and `height` are as people see it: upright, in square pixels. `orientation` is the EXIF
-    value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. Seconds and
-    frames a second are floats. Names of formats, colours and layouts are ffmpeg's.
+    value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. `plays` is how
+    often an animation is played, 0 for ever. Seconds and frames a second are floats. Names of formats,
+    colours and layouts are ffmpeg's.
 
     A video's `start` is where its clock begins, `lead` the most that a keyframe is read before it is
     shown, both in seconds. `steady` says that every frame has a time and that the clock never jumps
@@ -38,6 +39,7 @@ class Facts:
     height: int
     orientation: int = 1
     frames: int = 1
+    plays: int = 0
     duration: float | None = None
     frame_rate: float | None = None
     profile: str = ""
@@ -156,7 +158,8 @@ class Order:
     """What a step is told: the source and the folder to write to, what is known, what is wanted.
 
     `part` is the stretch to work on, for a step that works on parts. `pieces` are what the steps it
-    needs have left for it: the files of each name, in the order of their parts.
+    needs have left for it: the files of each name, in the order of their parts. `hands` are the threads
+    that an engine may have at work at once, because nobody else needs their cores.
 
     `report(fraction)` is called often (twice a second at least while a child runs). It may raise:
     then the job is no longer ours, and the engine must stop its child and let the exception pass.
@@ -169,4 +172,5 @@ class Order:
     part: Part | None = None
     pieces: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    hands: int = 1
     report: Callable[[float], None] = _say_nothing

@@ -45,6 +45,10 @@ class Heartbeat:
     def report(self, fraction: float) -> None:
         """An engine says how far it is. Raises JobLost when it may stop."""
         self.progress = max(self.progress, min(fraction, 1.0))
+        self.check()
+
+    def check(self, _: int = 0) -> None:
+        """Raises JobLost when the work may stop; a callback of whoever counts bytes."""
         if self.lost:
             raise JobLost
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import QueryDict
 
-from processing import queues
 from processing.models import Job, JobStatus, Rendition, Run, RunStatus
+from processing.standing import Lines, Standing
 
 PAGE = 50
 THUMBNAILS = ("webp-160", "webp-320", "webp-640", "poster")  # the first there is
@@ -57,7 +57,7 @@ class Row:
     run: Run
     current: Job | None  # the job that says where the run is: at work, in line, failed
     parts: tuple[int, int] | None  # of its step: done, and all; None where it is the only one
-    position: int | None
+    standing: Standing
     thumbnail: Rendition | None
 
     @property
@@ -67,14 +67,15 @@ class Row:
         return (finished - self.run.original.created_at).total_seconds() if finished else None
 
     @classmethod
-    def of(cls, run: Run) -> Self:
+    def of(cls, run: Run, lines: Lines | None = None) -> Self:
+        """The run's row, as the lines stand; they are read where they are not given."""
         jobs = list(run.jobs.all())
         now = current(jobs)
         return cls(
             run=run,
             current=now,
             parts=parts([job for job in jobs if now and job.step == now.step]),
-            position=queues.position(jobs),
+            standing=(lines or Lines.read([run])).of(run),
             thumbnail=thumbnail(run.original.renditions.all()),
         )
 
@@ -101,7 +102,8 @@ def page(rows: QuerySet[Run], cursor: str = "", limit: int = PAGE) -> Page:
         ordered = ordered.filter(pk__lt=int(cursor))
     found = list(ordered[: limit + 1])
     shown = found[:limit]
-    return Page([Row.of(run) for run in shown], shown[-1].pk if len(found) > limit else None)
+    lines = Lines.read(shown)
+    return Page([Row.of(run, lines) for run in shown], shown[-1].pk if len(found) > limit else None)
 
 
 def counts(filters: Filters) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
-from processing.errors import SENTENCES
+from processing.errors import sentence_for
 
 LEASE = timedelta(seconds=30)  # three missed heartbeats of 10 s, or a stop-the-world of half a minute
 
@@ -32,9 +33,10 @@ class JobStatus(models.TextChoices):
     CANCELED = "canceled", "canceled"  # nobody wants it any longer
 
 
-# What has succeeded waits again when one of its renditions is missing or too old (`runner.reprocess`).
+# What has succeeded waits again when one of its renditions is missing or too old (`runner.reprocess`),
+# and what is in line when a step that it needs is owed again.
 COMES_FROM = {
-    JobStatus.WAITING: (JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED),
+    JobStatus.WAITING: (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED),
     JobStatus.QUEUED: (JobStatus.WAITING,),
     JobStatus.RUNNING: (JobStatus.QUEUED,),
     JobStatus.SUCCEEDED: (JobStatus.RUNNING,),
@@ -43,6 +45,19 @@ COMES_FROM = {
 }
 OPEN = (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING)
 NO_WAY_ON = (JobStatus.FAILED, JobStatus.CANCELED)
+# A job that has not been tried, except that its attempts go on growing: they are the fence.
+FRESH: dict[str, Any] = {
+    "errors": 0,
+    "crashes": 0,
+    "outages": 0,
+    "not_before": None,
+    "progress": 0,
+    "error_code": "",
+    "error_details": {},
+}
+
+
+HELD = models.Q(status=JobStatus.WAITING, held_at__isnull=False)
 
 
 class ErrorRecorded(models.Model):
@@ -57,7 +72,7 @@ class ErrorRecorded(models.Model):
     @property
     def error_message(self) -> str:
         """The sentence an editor reads, in English; empty where nothing failed."""
-        return SENTENCES[self.error_code] % self.error_details if self.error_code else ""
+        return str(sentence_for(self.error_code, self.error_details) % self.error_details) if self.error_code else ""
 
 
 class Run(ErrorRecorded):
@@ -71,6 +86,7 @@ class Run(ErrorRecorded):
     status = models.CharField(max_length=10, choices=RunStatus, default=RunStatus.RECEIVED)
     progress = models.FloatField(default=0)
     cancel_wish = models.BooleanField(default=False)
+    rank = models.BigIntegerField(default=0)  # lower goes first; below 0 an editor has moved it to the front
     moved_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     ready_at = models.DateTimeField(null=True)  # for the first time: from then on there is something to show
@@ -117,6 +133,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Waiting jobs that are not kept waiting by the clock."""
         return self.filter(status=JobStatus.WAITING).exclude(not_before__gt=Now())
 
+    def held(self) -> Self:
+        """Waiting jobs that nothing but their owner's window keeps from the list."""
+        return self.filter(HELD)
+
     def unanswered(self, after: timedelta) -> Self:
         """Queued jobs whose message was sent so long ago that a free worker would have begun."""
         return self.filter(status=JobStatus.QUEUED, rung_at__lt=Now() - after)
@@ -132,6 +152,8 @@ class Job(ErrorRecorded):
     run = models.ForeignKey(Run, models.CASCADE, related_name="jobs")
     step = models.CharField(max_length=20)
     part = models.PositiveIntegerField(default=0)
+    plan = models.JSONField(null=True)  # the Part it works on; None where the step has none, or nobody has cut yet
+    pieces = models.JSONField(null=True)  # what it has left for another step; None where nothing is kept any longer
     queue = models.CharField(max_length=20)
     status = models.CharField(max_length=10, choices=JobStatus, default=JobStatus.WAITING)
     attempt = models.PositiveIntegerField(default=0)
@@ -140,7 +162,13 @@ class Job(ErrorRecorded):
     lease_until = models.DateTimeField(null=True)
     errors = models.PositiveSmallIntegerField(default=0)  # times it raised something of ours
     crashes = models.PositiveSmallIntegerField(default=0)  # times its worker vanished
+    outages = models.PositiveSmallIntegerField(default=0)  # times a store or a disk did not serve it
     not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
+    # Whose it is and how it ranks: copied from its run at its first `advance`, so that lines are read by index.
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", db_index=False)
+    rank = models.BigIntegerField(default=0)
+    work = models.FloatField(null=True)  # in its step's unit; null as long as nobody has measured the original
+    held_at = models.DateTimeField(null=True)  # since when it could begin, but for its owner's window
     queued_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True)  # when its message was last sent
     started_at = models.DateTimeField(null=True)
@@ -154,6 +182,8 @@ class Job(ErrorRecorded):
             models.Index(fields=["queue", "queued_at"], name="job_queued", condition=models.Q(status="queued")),
             models.Index(fields=["lease_until"], name="job_running", condition=models.Q(status="running")),
             models.Index(fields=["not_before"], name="job_waiting", condition=models.Q(status="waiting")),
+            models.Index(fields=["owner", "queue"], name="job_in_list", condition=models.Q(status="queued")),
+            models.Index(fields=["owner", "queue", "rank", "run", "id"], name="job_held", condition=HELD),
         ]
 
     def __str__(self) -> str:
@@ -181,6 +211,10 @@ class Job(ErrorRecorded):
             error_details={},
         )
 
+    def owe_again(self, **changes: Any) -> bool:
+        """Let it wait once more, with all its tries; a worker that holds it loses it."""
+        return self.move(JobStatus.WAITING, **FRESH, **changes)
+
     def renew(self, progress: float) -> bool:
         """Keep the lease and say how far it is. False: the job is not ours any longer."""
         mine = Job.objects.filter(pk=self.pk, attempt=self.attempt, status=JobStatus.RUNNING)
@@ -194,11 +228,31 @@ class Job(ErrorRecorded):
         return float((self.finished_at - self.started_at).total_seconds())
 
 
+class Speed(models.Model):
+    """What the jobs of one step on one queue have taken lately. See `estimates.Measure`."""
+
+    queue = models.CharField(max_length=20)
+    step = models.CharField(max_length=20)
+    pace = models.FloatField()  # seconds per unit of work
+    work = models.FloatField()  # units of a typical job
+    jobs = models.PositiveIntegerField(default=0)  # measured so far
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["queue", "step"], name="one_speed_per_step")]
+
+    def __str__(self) -> str:
+        return f"{self.step} on {self.queue}: {self.pace:.3g} s per unit"
+
+
 class Rendition(models.Model):
-    """A finished file made from an original. The row exists only if the file is complete."""
+    """A finished file made from an original. The row exists only if the file is complete.
+
+    A preset of several files is known by the one whose `name` is empty; the others are its companions.
+    """
 
     original = models.ForeignKey("uploads.Original", models.CASCADE, related_name="renditions")
     preset = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, blank=True, db_default="")
     version = models.PositiveSmallIntegerField()
     key = models.CharField(max_length=200)
     content_type = models.CharField(max_length=40)
@@ -211,12 +265,12 @@ class Rendition(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["original", "preset"], name="one_rendition_per_preset"),
+            models.UniqueConstraint(fields=["original", "preset", "name"], name="one_rendition_per_file"),
             models.UniqueConstraint(fields=["key"], name="one_rendition_per_key"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.preset} of {self.original_id}"
+        return f"{self.preset} {self.name}".strip() + f" of {self.original_id}"
 
 
 class Notice(models.Model):

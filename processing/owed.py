@@ -6,6 +6,7 @@ from typing import Any
 from processing import pipelines
 from processing.facts import Facts
 from processing.models import Run
+from processing.pipelines import Step
 from processing.presets import Preset
 
 OUTDATED = 0  # the version of a rendition somebody wants made again: older than any preset's
@@ -22,12 +23,30 @@ def wanted(run: Run) -> dict[str, tuple[Preset, ...]]:
 
 
 def missing(run: Run) -> dict[str, tuple[Preset, ...]]:
-    """What of this is not there in today's version, for each step."""
-    done = set(run.original.renditions.values_list("preset", "version"))
-    return {
+    """What of this is not there in today's version, for each step; all of a set that is not whole."""
+    done = set(run.original.renditions.filter(name="").values_list("preset", "version"))
+    gaps = {
         step: tuple(preset for preset in presets if (preset.name, preset.version) not in done)
         for step, presets in wanted(run).items()
     }
+    sets = {step.name for step in pipelines.PIPELINES[run.kind] if step.is_set}
+    return {step: wanted(run)[step] if step in sets and gap else gap for step, gap in gaps.items()}
+
+
+def to_make(run: Run, step: Step) -> tuple[Preset, ...] | None:
+    """The presets of an order for this step; None where there is nothing to do."""
+    gaps = missing(run)
+    presets = gaps[step.name] + told(run, step)
+    has_presets = not (step.presets is step.told is pipelines.nothing)
+    if (has_presets and not presets) or (step.works_for and not gaps[step.works_for]):
+        return None
+    return presets
+
+
+def told(run: Run, step: Step) -> tuple[Preset, ...]:
+    """What another step owes, and this one works on."""
+    facts = facts_of(run.original)
+    return step.told(facts) if facts else ()
 
 
 def outdate(run: Run, names: Collection[str]) -> set[str]:

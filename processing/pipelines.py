@@ -4,11 +4,23 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from processing import presets
-from processing.engines import images, videos
+from processing import costs, presets
+from processing.engines import (
+    audio,
+    drafts,
+    images,
+    ladder,
+    packaging,
+    previews,
+    remuxing,
+    storyboards,
+    subtitles,
+    videos,
+)
 from processing.engines.sandbox import sandboxed
-from processing.facts import Facts, Order, Product
+from processing.facts import Facts, Order, Part, Product, Text
 from processing.presets import Preset
 
 
@@ -17,12 +29,28 @@ def nothing(facts: Facts) -> tuple[Preset, ...]:
     return ()
 
 
+def draft_of(facts: Facts) -> tuple[Preset, ...]:
+    """The rung that a film gets in haste, where that pays."""
+    return presets.LADDER[:1] if drafts.pays(facts) else ()
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing done to an original, by one function of an engine, on one queue.
 
     `needs` names the steps that must have succeeded before. `presets` says which files the step
     owes to an original with these facts. `weight` is its share of the run's progress.
+
+    `work` says how much of it such an original, or a part of it, takes, in units of the step's own;
+    `pace` is how many seconds a unit is taken to last until jobs have been measured.
+
+    A step `by_parts` is one job for each part that a video is cut into. `is_set` says that a step's
+    files belong together: where one of them is missing or old, all are made again.
+
+    A step that `works_for` another one works only while that one owes something, and is `told` of what
+    it is to be; where the other one needs it, it leaves pieces for it. `is_hasty` work lets people see
+    something sooner, and is left out where others wait in line. A step of pieces alone does without
+    the original: it `reads_original` no more.
     """
 
     name: str
@@ -31,17 +59,86 @@ class Step:
     needs: tuple[str, ...] = ()
     presets: Callable[[Facts], tuple[Preset, ...]] = nothing
     weight: float = 1
+    by_parts: bool = False
+    is_set: bool = False
+    works_for: str = ""
+    told: Callable[[Facts], tuple[Preset, ...]] = nothing
+    is_hasty: bool = False
+    reads_original: bool = True
+    work: Callable[[Facts, Part | None], float] = costs.one
+    pace: float = 1
 
 
+# Paces are those of one busy core of 2.4 GHz; the first jobs correct them (`estimates.Measure`).
 PIPELINES: Mapping[str, tuple[Step, ...]] = {
     "image": (
-        Step("inspect", sandboxed(images.inspect), "images"),
-        Step("thumbnails", sandboxed(images.render), "images", ("inspect",), presets.image_files, weight=9),
+        Step("inspect", sandboxed(images.inspect), "images", pace=0.1),
+        Step(
+            "thumbnails",
+            sandboxed(images.render),
+            "images",
+            ("inspect",),
+            presets.image_files,
+            weight=9,
+            work=costs.pictures,
+            pace=0.06,
+        ),
     ),
     "video": (
-        Step("inspect", videos.inspect, "videos"),
-        Step("poster", videos.grab_poster, "videos", ("inspect",), presets.poster, weight=2),
-        Step("ladder", videos.transcode, "videos", ("inspect",), presets.rungs, weight=97),
+        Step("inspect", videos.inspect, "videos", pace=0.3),
+        # What people can watch or see soon goes first.
+        Step("source", remuxing.remux, "videos", ("inspect",), presets.source, work=costs.copying, pace=0.02),
+        Step(
+            "draft",
+            drafts.make_draft,
+            "videos",
+            ("inspect",),
+            weight=2,
+            work=costs.decoding,
+            pace=0.01,
+            works_for="package",
+            told=draft_of,
+            is_hasty=True,
+        ),
+        Step("poster", videos.grab_poster, "videos", ("inspect",), presets.poster, work=costs.poster, pace=0.02),
+        Step(
+            "audio",
+            audio.encode,
+            "videos",
+            ("inspect",),
+            weight=2,
+            work=costs.copying,
+            pace=0.02,
+            works_for="package",
+            told=presets.sound,
+        ),
+        Step(
+            "ladder",
+            ladder.transcode,
+            "videos",
+            ("inspect",),
+            weight=88,
+            work=costs.ladder,
+            pace=0.02,
+            by_parts=True,
+            works_for="package",
+            told=presets.rungs,
+        ),
+        Step(
+            "package",
+            packaging.package,
+            "videos",
+            ("inspect", "ladder", "audio"),
+            presets.packages,
+            weight=2,
+            work=costs.copying,
+            pace=0.02,
+            is_set=True,
+            reads_original=False,
+        ),
+        Step("storyboard", storyboards.make, "videos", ("inspect",), presets.storyboard, work=costs.copying, pace=0.1),
+        Step("preview", previews.make, "videos", ("inspect",), presets.preview, work=costs.poster, pace=0.05),
+        Step("subtitles", subtitles.extract, "videos", ("inspect",), presets.subtitles, work=costs.copying, pace=0.02),
     ),
 }
 QUEUES = ("images", "videos", "default")
@@ -58,12 +155,29 @@ def ready(kind: str, undone: Collection[str]) -> list[str]:
 
 
 def out_of_reach(kind: str, failed: Collection[str]) -> set[str]:
-    """The failed steps, and those that can never begin because they need one of these."""
-    lost = set(failed)
+    """The steps that can never begin, because they need a failed one, or another that cannot begin."""
+    lost: set[str] = set()
     for step in PIPELINES[kind]:  # in order: what a step needs stands before it
-        if set(step.needs) & lost:
+        if set(step.needs) & (lost | set(failed)):
             lost.add(step.name)
     return lost
+
+
+def pointless(kind: str, failed: Collection[str]) -> set[str]:
+    """The steps that work for one that can never begin."""
+    lost = out_of_reach(kind, failed)
+    return {step.name for step in PIPELINES[kind] if step.works_for in lost}
+
+
+def feeders(kind: str, name: str) -> set[str]:
+    """The steps that leave pieces for the one of this name."""
+    needed = step_named(kind, name).needs
+    return {step.name for step in PIPELINES[kind] if step.works_for == name and step.name in needed}
+
+
+def leaves_pieces(kind: str, step: Step) -> bool:
+    """Whether another step waits for what this one makes."""
+    return bool(step.works_for) and step.name in feeders(kind, step.works_for)
 
 
 def progress(kind: str, fractions: Mapping[str, float]) -> float:
@@ -73,15 +187,21 @@ def progress(kind: str, fractions: Mapping[str, float]) -> float:
     return sum(step.weight * fractions.get(step.name, 0) for step in steps) / total
 
 
-# One original of each sort that presets tell apart: every power of two, still and moving.
+# One original of each sort that presets tell apart: every power of two, still, moving, moving for long, and a
+# film that can be copied and has subtitles.
 SAMPLE_SIDES = tuple(1 << power for power in range(15))
-SAMPLE_FRAMES = (1, 2)
+FILM = {"format": "mov", "video_codec": "h264", "profile": "High", "audio_codec": "aac", "texts": (Text(2),)}
+SAMPLES: tuple[Mapping[str, Any], ...] = ({"frames": 1}, {"frames": 2}, {"frames": 500}, FILM)
 VERSION_LETTERS = 12
 
 
 def samples(kind: str) -> Iterator[tuple[Step, tuple[Preset, ...]]]:
     """Each step, with what it owes to each sample of this kind."""
-    facts = [Facts(kind, "", side, side, frames=frames) for side in SAMPLE_SIDES for frames in SAMPLE_FRAMES]
+    facts = [
+        Facts(**{"kind": kind, "format": "", "width": side, "height": side, **more})
+        for side in SAMPLE_SIDES
+        for more in SAMPLES
+    ]
     return ((step, step.presets(sample)) for step in PIPELINES[kind] for sample in facts)
 
 

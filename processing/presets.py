@@ -58,6 +58,27 @@ class AnimatedPreset:
 
 
 @dataclass(frozen=True)
+class LoopPreset:
+    """A silent MP4 of an animation that has at least `above` pixels, over all its frames as they are shown.
+
+    An MP4 cannot say how often it is played: only what plays for ever gets one, as browsers loop it.
+    """
+
+    name: str
+    box: int
+    crf: int
+    above: int
+    speed: str = "veryfast"
+    version: int = 1
+    content_type = "video/mp4"
+    extension = "mp4"
+
+    def suits(self, facts: Facts) -> bool:
+        width, height = within_box(facts.width, facts.height, self.box)
+        return facts.frames > 1 and not facts.plays and facts.frames * width * height >= self.above
+
+
+@dataclass(frozen=True)
 class Copy:
     """An MP4 of the source's own picture and sound, where browsers play them as they are.
 
@@ -170,7 +191,8 @@ class Sound:
     extension = "m4a"
 
 
-Preset = ImagePreset | AnimatedPreset | Copy | Storyboard | Preview | Captions | Rung | Playlist
+ImageFile = ImagePreset | AnimatedPreset | LoopPreset
+Preset = ImageFile | Copy | Storyboard | Preview | Captions | Rung | Playlist | Sound
 
 
 def family(name: str, image_format: str, quality: int) -> tuple[ImagePreset, ...]:
@@ -186,12 +208,14 @@ def family(name: str, image_format: str, quality: int) -> tuple[ImagePreset, ...
 WEBP = family("webp", "WEBP", 80)
 AVIF = family("avif", "AVIF", 60)
 MAIL_JPEG = ImagePreset("jpeg-1280", 1280, "JPEG", 80)
-SQUARE = ImagePreset("square-320", 320, "WEBP", 80, square=True)
+SQUARE = ImagePreset("square-320", 320, "WEBP", 80, version=2, square=True)
 ANIMATED = AnimatedPreset("animated-640", 640, 75)
+# Beside it: 20 MP are 65 frames of 640 x 480.
+LOOP = LoopPreset("loop-640", 640, crf=23, above=20_000_000)
 
 # What images get, where it suits them. AVIF and SQUARE are off. To switch some on, name them here, as
-# in `(*WEBP, *AVIF[1:3], SQUARE, MAIL_JPEG, ANIMATED)`; `reprocess --stale` then makes what is missing.
-ON: tuple[ImagePreset | AnimatedPreset, ...] = (*WEBP, MAIL_JPEG, ANIMATED)
+# in `(*WEBP, *AVIF[1:3], SQUARE, MAIL_JPEG, ANIMATED, LOOP)`; `reprocess --stale` then makes what is missing.
+ON: tuple[ImageFile, ...] = (*WEBP, MAIL_JPEG, ANIMATED, LOOP)
 
 # What the browsers that bring their own decoder play in an MP4. HEVC is not among it: none does, so it
 # plays where the machine happens to have a licence for it. Nor are AVI, ASF and Ogg, whose frames carry
@@ -236,7 +260,7 @@ HLS = Playlist("hls")
 SOUND = Sound("audio", kbits=128)
 
 
-def image_files(facts: Facts) -> tuple[ImagePreset | AnimatedPreset, ...]:
+def image_files(facts: Facts) -> tuple[ImageFile, ...]:
     """Every file an image gets."""
     return tuple(preset for preset in ON if preset.suits(facts))
 
@@ -274,6 +298,11 @@ def rungs(facts: Facts) -> tuple[Rung, ...]:
 def packages(facts: Facts) -> tuple[Rung | Playlist, ...]:
     """What the rungs are joined to: a file for each, and the playlists over all."""
     return (*rungs(facts), HLS)
+
+
+def sound(facts: Facts) -> tuple[Sound, ...]:
+    """What the sound of a video that has some is encoded to."""
+    return () if facts.audio_track is None else (SOUND,)
 
 
 def within_box(width: int, height: int, box: int) -> tuple[int, int]:

@@ -1,26 +1,32 @@
 """How full the queues are, from rows and from Redis: for editors, ops and scalers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Min, Q, Subquery
-from django.db.models.functions import Now
+from django.db.models import Count, Min, Q, Sum
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 from redis.exceptions import RedisError
 
+from processing import estimates, speeds
 from processing.bridge import connection
-from processing.models import Job, JobStatus
+from processing.estimates import Measure
+from processing.models import HELD, Job, JobStatus
 from processing.pipelines import QUEUES
 
-RECENT = 100  # finished jobs whose mean is what the next ones are expected to take
+UNKNOWN = Measure(pace=1, work=1)  # of a step that is no longer in the pipeline
+QUEUED, RUNNING = Q(status=JobStatus.QUEUED), Q(status=JobStatus.RUNNING)
 
 
 @dataclass(frozen=True)
 class Queue:
     """One queue as it is now. None: Redis did not answer.
 
-    `depth` is the length of the Redis list; `queued` and `running` count rows, and their sum is what
-    to scale on: the list alone does not see the work in hand. Seconds are of one worker's time.
+    `depth` is the length of the Redis list. `queued` counts the rows a free worker could begin, in the
+    list or held for their owner's window; with `running` it is what to scale on: the list does not see
+    them all. Seconds are of one hand's time; `hands` are the jobs its workers do at once.
     """
 
     name: str
@@ -30,46 +36,63 @@ class Queue:
     oldest_wait_seconds: float
     backlog_seconds: float
     workers: int | None
+    hands: int | None = None
 
 
 def overview() -> list[Queue]:
     """Every queue, in the order the service names them: the pages, the command and the API read this."""
+    measures = speeds.measured()
     counts = {row["queue"]: row for row in counted()}
-    return [queue_of(name, counts.get(name, {})) for name in QUEUES]
+    in_line, in_hand = seconds_in_line(measures), seconds_in_hand(measures)
+    return [queue_of(name, counts.get(name, {}), in_line.get(name, 0.0) + in_hand.get(name, 0.0)) for name in QUEUES]
 
 
 def counted() -> list[Any]:
-    queued = Q(status=JobStatus.QUEUED)
-    rows = Job.objects.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING)).values("queue")
+    rows = Job.objects.filter(QUEUED | RUNNING | HELD).values("queue")
+    since = Min(Coalesce("held_at", "queued_at"), filter=~RUNNING)
     return list(
-        rows.annotate(
-            queued=Count("pk", filter=queued),
-            running=Count("pk", filter=Q(status=JobStatus.RUNNING)),
-            wait=Now() - Min("queued_at", filter=queued),
-        )
+        rows.annotate(queued=Count("pk", filter=~RUNNING), running=Count("pk", filter=RUNNING), wait=Now() - since)
     )
 
 
-def queue_of(name: str, row: dict[str, Any]) -> Queue:
-    queued, running = row.get("queued", 0), row.get("running", 0)
-    wait = row.get("wait")
+def queue_of(name: str, row: dict[str, Any], backlog: float) -> Queue:
+    wait, said = row.get("wait"), presence(name)
     return Queue(
         name=name,
         depth=depth(name),
-        queued=queued,
-        running=running,
+        queued=row.get("queued", 0),
+        running=row.get("running", 0),
         oldest_wait_seconds=round(max(0.0, wait.total_seconds()), 1) if wait else 0.0,
-        backlog_seconds=round((queued + running) * mean_seconds(name), 1),
-        workers=workers(name),
+        backlog_seconds=round(backlog, 1),
+        workers=None if said is None else len(said),
+        hands=None if said is None else sum(said),
     )
 
 
-def mean_seconds(name: str) -> float:
-    """How long a job of this queue takes, by the last RECENT ones."""
-    done = Job.objects.filter(queue=name, status=JobStatus.SUCCEEDED, finished_at__isnull=False)
-    recent = done.order_by("-pk").values_list(F("finished_at") - F("started_at"), flat=True)[:RECENT]
-    took = [span.total_seconds() for span in recent]
-    return sum(took) / len(took) if took else 0.0
+def seconds_in_line(measures: Mapping[tuple[str, str], Measure]) -> dict[str, float]:
+    """What the jobs that a free worker could begin will take, by queue."""
+    sums = Job.objects.filter(QUEUED | HELD).values("queue", "step")
+    seconds = dict.fromkeys(QUEUES, 0.0)
+    for row in sums.annotate(units=Sum("work", default=0.0), unknown=Count("pk", filter=Q(work=None))):
+        measure = measures.get((row["queue"], row["step"]), UNKNOWN)
+        seconds[row["queue"]] += measure.seconds(row["units"] + row["unknown"] * measure.work)
+    return seconds
+
+
+def seconds_in_hand(measures: Mapping[tuple[str, str], Measure]) -> dict[str, float]:
+    """What is left of the running jobs, by queue."""
+    seconds = dict.fromkeys(QUEUES, 0.0)
+    for job in Job.objects.filter(RUNNING):
+        seconds[job.queue] += seconds_left(job, measures, timezone.now())
+    return seconds
+
+
+def seconds_left(job: Job, measures: Mapping[tuple[str, str], Measure], now: datetime) -> float:
+    """What is left of this job, which waits or runs."""
+    expected = measures.get((job.queue, job.step), UNKNOWN).seconds(job.work)
+    if job.status != JobStatus.RUNNING or job.started_at is None:
+        return expected
+    return estimates.remaining(expected, job.progress, max(0.0, (now - job.started_at).total_seconds()))
 
 
 def depth(name: str) -> int | None:
@@ -80,21 +103,21 @@ def depth(name: str) -> int | None:
 
 
 def workers(name: str) -> int | None:
-    """Workers that said within the last seconds that they take from this queue."""
+    """Living workers that take from this queue; None where Redis does not answer."""
+    said = presence(name)
+    return None if said is None else len(said)
+
+
+def hands(name: str) -> int | None:
+    """Jobs of this queue that its living workers can do at once; None where Redis does not answer."""
+    said = presence(name)
+    return None if said is None else sum(said)
+
+
+def presence(name: str) -> list[int] | None:
+    """The hands of each worker that said within the last seconds that it takes from this queue."""
     try:
-        return sum(1 for _ in connection().scan_iter(f"mediaweb:worker:{name}:*", count=1000))
+        keys = list(connection().scan_iter(f"mediaweb:worker:{name}:*", count=1000))
+        return [int(value) for value in connection().mget(keys) if value] if keys else []
     except RedisError:
         return None
-
-
-def position(jobs: Sequence[Job]) -> int | None:
-    """Place in line, from 1, of the first of these jobs that is queued; None where none is, or one runs."""
-    if any(job.status == JobStatus.RUNNING for job in jobs):
-        return None
-    queued = next((job for job in jobs if job.status == JobStatus.QUEUED), None)
-    if queued is None:
-        return None
-    # Stored against stored: SQLite keeps three digits of a second, and Python's six would follow them.
-    since = Subquery(Job.objects.filter(pk=queued.pk).values("queued_at"))
-    earlier = Job.objects.filter(queue=queued.queue, status=JobStatus.QUEUED, queued_at__lt=since)
-    return 1 + int(earlier.count())

@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,27 +18,25 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from processing import doorbells, events, owed, pipelines, publishing, storage, summary
+from processing import doorbells, events, hands, lines, owed, parts, pipelines, publishing, speeds, storage, summary
 from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
-from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run
+from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Rendition, Run
+from processing.outages import is_outage
+from processing.pipelines import Step
+from processing.presets import Preset
 
 log = logging.getLogger(__name__)
 
 ERRORS_ALLOWED = 5  # tries when the fault is ours: the backoff below makes that half a minute
 CRASHES_ALLOWED = 3  # a job that took its worker down this often is the cause of it
 BACKOFF = timedelta(seconds=2)  # before the second try; doubled for each later one
+# A store or a disk out of service is no job's error. After a day of it, which is 2880 tries, it is counted
+# as one all the same: perhaps it is this job that fills the disk.
+OUTAGES_ALLOWED = 2880
+OUTAGE_PAUSE = timedelta(seconds=30)
 UNANSWERED = timedelta(seconds=10)  # from a message's leaving the list to the claim takes milliseconds
-# A job that has not been tried, except that its attempts go on growing: they are the fence.
-FRESH: dict[str, Any] = {
-    "errors": 0,
-    "crashes": 0,
-    "not_before": None,
-    "progress": 0,
-    "error_code": "",
-    "error_details": {},
-}
 
 
 def start(original: Any) -> Run:
@@ -74,6 +73,9 @@ def changing(run_id: int) -> Iterator[Run]:
         if run.cancel_wish:
             cancel_open(run)
         else:
+            for job in parts.give_up(run):
+                let_in_after(job)
+            parts.owe_pieces(run)
             queue_ready(run)
         if summary.write(run):
             publishing.withdraw(owed.unwanted(run))
@@ -81,20 +83,35 @@ def changing(run_id: int) -> Iterator[Run]:
 
 
 def queue_ready(run: Run) -> None:
+    """Queue what could begin, as far as its owner's window goes; the rest is held until others of it are begun."""
     undone = {job.step for job in run.jobs.exclude(status=JobStatus.SUCCEEDED)}
     names = pipelines.ready(run.kind, undone)
-    ready = [job for job in run.jobs.startable().order_by("pk") if job.step in names]
-    ring(run, [job for job in ready if job.move(JobStatus.QUEUED, queued_at=Now(), rung_at=Now(), not_before=None)])
+    for job in run.jobs.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING)).exclude(step__in=names):
+        job.move(JobStatus.WAITING)  # what it needs is owed again
+    lines.describe(run)
+    run.jobs.held().exclude(step__in=names).update(held_at=None)
+    ready = [job for job in run.jobs.startable().order_by("part", "pk") if job.step in names]
+    ready.sort(key=lambda job: names.index(job.step))
+    admitted = lines.admitted(run, ready)
+    ring(run, [job for job in admitted if job.move(JobStatus.QUEUED, **lines.LISTED)])
+    for job in ready:
+        if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
+            let_in_after(job)
 
 
 def ring(run: Run, jobs: list[Job]) -> None:
     if jobs:
         transaction.on_commit(lambda: doorbells.ring(run.pk, jobs))
+    if jobs and run.rank < 0:
+        transaction.on_commit(lambda: doorbells.move_to_front({job.pk for job in jobs}))
 
 
 def cancel_open(run: Run) -> None:
+    """Nothing is left of a canceled run but what has been published."""
     for job in run.jobs.filter(status__in=OPEN):
-        job.move(JobStatus.CANCELED, finished_at=Now())
+        job.move(JobStatus.CANCELED, finished_at=Now(), held_at=None)
+        let_in_after(job)
+    parts.drop(run.jobs.filter(pieces__isnull=False))
 
 
 def cancel(run_id: int) -> None:
@@ -116,7 +133,7 @@ def take_up(run: Run) -> int:
 
 def owe_again(jobs: Iterable[Job]) -> int:
     """Let these wait once more, with all their tries; a worker that holds one loses it. How many."""
-    return sum(job.move(JobStatus.WAITING, **FRESH) for job in jobs)
+    return sum(job.owe_again() for job in jobs)
 
 
 def reprocess(run_id: int, again: Collection[str] = (), *, others: bool = True) -> int:
@@ -135,8 +152,18 @@ def make_again(run_id: int) -> int:
         return take_up(run) + renew_files(run, owed.names_of(owed.wanted(run)), others=True)
 
 
+def replace_file(rendition: Rendition) -> int:
+    """Take a damaged file out of sight and owe its preset again; how many jobs that takes."""
+    run_id = Run.objects.get(original=rendition.original_id).pk
+    with changing(run_id) as run:
+        publishing.withdraw(Rendition.objects.filter(pk=rendition.pk, key=rendition.key))
+        return renew_files(run, (rendition.preset,), others=False)
+
+
 def renew_files(run: Run, again: Collection[str], *, others: bool) -> int:
-    run.jobs.exclude(step__in=[step.name for step in pipelines.PIPELINES[run.kind]]).delete()  # steps of the past
+    past = run.jobs.exclude(step__in=[step.name for step in pipelines.PIPELINES[run.kind]])
+    parts.drop(past)
+    past.delete()
     outdated = owed.outdate(run, again)
     missing = owed.missing(run)
     stale = owed.steps_owing(missing, owed.names_of(missing) if others else again)
@@ -158,7 +185,31 @@ def run(job_id: int, worker: str) -> None:
 
 def claim(job: Job, worker: str) -> bool:
     with changing(job.run_id):
+        let_in_after(job)
         return job.claim(worker)
+
+
+def let_in_after(job: Job) -> None:
+    """Once it has left the list for good, let its owner's next in: in transactions of their own."""
+    owner, queue = job.owner_id, job.queue
+    transaction.on_commit(lambda: let_in(owner, queue), robust=True)
+
+
+def let_in(owner: int | None, queue: str) -> int:
+    """Queue what is held of this owner's, as far as there is room; how many runs were asked."""
+    runs = lines.next_runs(owner, queue)
+    for run_id in runs:
+        advance(run_id)
+    return len(runs)
+
+
+def to_front(run_id: int) -> int:
+    """Let a run go before all others: what waits in line, and what will; how many jobs wait in line now."""
+    with changing(run_id) as run:
+        lines.rank_first(run)
+        listed = set(run.jobs.filter(status=JobStatus.QUEUED).values_list("pk", flat=True))
+        transaction.on_commit(lambda: doorbells.move_to_front(listed))
+        return len(listed) + run.jobs.held().count()
 
 
 def attempt(job: Job) -> None:
@@ -171,6 +222,9 @@ def attempt(job: Job) -> None:
     except MediaError as error:
         log.info("%s: %s", job, error)
         settle(job, JobStatus.FAILED, error_code=error.code, error_details=error.details)
+    except storage.Gone as error:
+        log.warning("%s: a piece is gone: %s", job, error)
+        wait_for_piece(job, error.key)
     except Exception as error:
         log.exception("%s", job)
         settle(job, **after_error(job, error))
@@ -192,25 +246,52 @@ def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
             if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1):
                 raise JobLost
             publishing.record(job, product, published)
+            if product != Product():  # else it found everything there, and says nothing of its speed
+                speeds.learn(job)
 
 
 def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
-    original = job.run.original
+    """What the job's step makes of what is there; nothing, where nothing is owed."""
     step = pipelines.step_named(job.run.kind, job.step)
-    presets = owed.missing(job.run)[job.step]
-    if owed.wanted(job.run)[job.step] and not presets:
-        return Product()  # all its files are there
-    with storage.fetched(original.key, folder) as source:
-        return step.make(
-            Order(
-                source=source,
-                folder=folder,
-                facts=owed.facts_of(original),
-                presets=presets,
-                limits=settings.LIMITS,
-                report=heartbeat.report,
-            )
-        )
+    presets = owed.to_make(job.run, step)
+    if presets is None or (step.is_hasty and not is_worth_haste(job, presets)):
+        return Product()
+    order = Order(
+        source=folder,  # its place is known once it has been fetched
+        folder=folder,
+        facts=owed.facts_of(job.run.original),
+        presets=presets,
+        part=parts.part_of(job),
+        limits=settings.LIMITS,
+        hands=hands.to_spare(),
+        report=heartbeat.report,
+    )
+    with storage.fetched_pieces(parts.keys_for(job.run, step), folder, heartbeat.check) as pieces:
+        product = carry_out(step, replace(order, pieces=pieces), job.run.original.key, heartbeat)
+    parts.check(job.run, step, product)
+    return product
+
+
+def carry_out(step: Step, order: Order, key: str, heartbeat: Heartbeat) -> Product:
+    """Let the step work on the file under `key`; of a part, on its bytes alone, and on all if these will not do."""
+    if not step.reads_original:
+        return step.make(order)
+    ranges = () if storage.is_local() or order.part is None else order.part.ranges
+    if ranges:
+        try:
+            with storage.fetched(key, order.folder, ranges, heartbeat.check) as source:
+                return step.make(replace(order, source=source))
+        except MediaError as error:
+            log.warning("%s is read whole, because the part's bytes would not do: %s", key, error)
+    with storage.fetched(key, order.folder, (), heartbeat.check) as source:
+        return step.make(replace(order, source=source))
+
+
+def is_worth_haste(job: Job, presets: Collection[Preset]) -> bool:
+    """Whether nobody else waits in line, and there is nothing of these presets to be seen yet."""
+    shown = job.run.original.renditions.filter(preset__in=[preset.name for preset in presets])
+    others = Job.objects.filter(queue=job.queue, status=JobStatus.QUEUED).exclude(run=job.run_id)
+    return not (shown.exists() or others.exists())
 
 
 def settle(job: Job, to: JobStatus, **changes: Any) -> None:
@@ -219,16 +300,36 @@ def settle(job: Job, to: JobStatus, **changes: Any) -> None:
             raise JobLost
 
 
+def wait_for_piece(job: Job, key: str) -> None:
+    """Let the job wait until the piece that is not there any longer has been made again."""
+    with changing(job.run_id) as run:
+        parts.drop(feeder for feeder in parts.feeding(run, job.step) if key in parts.keys_of(feeder))
+        if not job.move(JobStatus.WAITING):
+            raise JobLost
+
+
 def after_error(job: Job, error: Exception) -> dict[str, Any]:
     """What becomes of a job that raised something of ours: a later try, or the end of them."""
+    said = {"error_code": "internal", "error_details": {"reason": f"{type(error).__name__}: {error}"[:300]}}
+    if is_outage(error) and job.outages < OUTAGES_ALLOWED:
+        return {
+            "to": JobStatus.WAITING,
+            "outages": job.outages + 1,
+            "not_before": Now() + jittered(OUTAGE_PAUSE),
+            **said,
+        }
     errors = job.errors + 1
     return {
         "to": JobStatus.WAITING if errors < ERRORS_ALLOWED else JobStatus.FAILED,
         "errors": errors,
-        "not_before": Now() + BACKOFF * 2 ** (errors - 1) * random.uniform(0.8, 1.2),  # noqa: S311
-        "error_code": "internal",
-        "error_details": {"reason": f"{type(error).__name__}: {error}"[:300]},
+        "not_before": Now() + jittered(BACKOFF * 2 ** (errors - 1)),
+        **said,
     }
+
+
+def jittered(pause: timedelta) -> timedelta:
+    """About as long: what failed together shall not come back together."""
+    return pause * random.uniform(0.8, 1.2)  # noqa: S311
 
 
 def sweep() -> dict[str, int]:
@@ -276,29 +377,26 @@ def hand_back_job(job: Job) -> bool:
 
 
 def begin_due() -> int:
-    """Queue the jobs whose time before the next try is over."""
+    """Queue the jobs whose time before the next try is over, and those for whom there is room in the list."""
     due = set(Job.objects.due().values_list("run_id", flat=True))
     for run_id in due:
         advance(run_id)
-    return len(due)
+    return len(due) + sum(let_in(owner, queue) for owner, queue in lines.held_lines())
 
 
 def ring_again() -> int:
-    """Ring for queued jobs whose message was lost: none of their run's in a list, none at work."""
-    late = list(Job.objects.unanswered(UNANSWERED).order_by("pk"))
+    """Ring for queued jobs whose message is in no list: it was lost."""
+    late = dict(Job.objects.unanswered(UNANSWERED).values_list("pk", "run_id"))
     if not late:
         return 0
-    heard = doorbells.heard()
-    busy = set(Job.objects.filter(status=JobStatus.RUNNING).values_list("run_id", flat=True))
-    busy |= {job.run_id for job in late if job.pk in heard}
-    silent = {job.run_id for job in late} - busy
-    for run_id in silent:
-        ring_run_again(run_id)
+    silent = set(late) - doorbells.heard()
+    for run_id in {late[job_id] for job_id in silent}:
+        ring_run_again(run_id, silent)
     return len(silent)
 
 
-def ring_run_again(run_id: int) -> None:
+def ring_run_again(run_id: int, silent: Collection[int]) -> None:
     with suppress(Run.DoesNotExist), changing(run_id) as run:
-        late = list(run.jobs.unanswered(UNANSWERED).order_by("pk"))
+        late = [job for job in run.jobs.unanswered(UNANSWERED).order_by("pk") if job.pk in silent]
         run.jobs.filter(pk__in=[job.pk for job in late]).update(rung_at=Now())
         ring(run, late)

@@ -6,13 +6,14 @@ when it is whole.
 
 import errno
 import fcntl
+import hashlib
 import mimetypes
 import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -26,7 +27,24 @@ from processing import links
 
 ORIGINALS = "originals"
 RENDITIONS = "renditions"
+PIECES = "pieces"
+CHUNK = 1 << 20
 BODY_MAY_TAKE = 24 * 3600  # seconds from its last byte until the file is kept; minutes, for 20 GiB
+
+Range = tuple[int, int]
+OnBytes = Callable[[int], object]
+
+
+class Gone(Exception):
+    """There is no file under this key, though a row names it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def ignore(_: int) -> None:
+    """What is done about arriving bytes where nobody counts them."""
 
 
 def is_local() -> bool:
@@ -35,17 +53,60 @@ def is_local() -> bool:
 
 
 @contextmanager
-def fetched(key: str, folder: Path) -> Iterator[Path]:
-    """The file under `key` as a local path, to read and never to write: in place, or copied to `folder`."""
+def fetched(key: str, folder: Path, ranges: Sequence[Range] = (), on_bytes: OnBytes = ignore) -> Iterator[Path]:
+    """The file under `key` as a local path, to read and never to write: in place, or copied to `folder`.
+
+    Of a copy, only these (start, end) bytes are there, and holes for the rest, where `ranges` are given.
+    `on_bytes` is called as bytes arrive, and may raise.
+    """
     if is_local():
         yield Path(default_storage.path(key))
         return
     copy = folder / "source"
-    bucket().download_file(key, str(copy))
     try:
+        if ranges:
+            fetch_ranges(key, copy, ranges, on_bytes)
+        else:
+            bucket().download_file(key, str(copy), Callback=on_bytes)
         yield copy
     finally:
         copy.unlink(missing_ok=True)
+
+
+def fetch_ranges(key: str, copy: Path, ranges: Iterable[Range], on_bytes: OnBytes) -> None:
+    """A sparse file of the full size, with these bytes of the store's file in their places."""
+    item = bucket().Object(key)
+    with copy.open("wb") as file:
+        file.truncate(item.content_length)
+        for start, end in ranges:
+            file.seek(start)
+            with closing(item.get(Range=f"bytes={start}-{end - 1}")["Body"]) as body:
+                for chunk in body.iter_chunks(CHUNK):
+                    file.write(chunk)
+                    on_bytes(len(chunk))
+
+
+@contextmanager
+def fetched_pieces(
+    keys: Mapping[str, Sequence[str]], folder: Path, on_bytes: OnBytes = ignore
+) -> Iterator[dict[str, tuple[Path, ...]]]:
+    """The files under these keys as local paths, like `fetched`. Raises Gone."""
+    copies = folder / PIECES
+    try:
+        yield {name: tuple(fetch_piece(key, copies, on_bytes) for key in found) for name, found in keys.items()}
+    finally:
+        shutil.rmtree(copies, ignore_errors=True)
+
+
+def fetch_piece(key: str, copies: Path, on_bytes: OnBytes) -> Path:
+    if not default_storage.exists(key):
+        raise Gone(key)
+    if is_local():
+        return Path(default_storage.path(key))
+    copies.mkdir(exist_ok=True)
+    copy = copies / Path(key).name
+    bucket().download_file(key, str(copy), Callback=on_bytes)
+    return copy
 
 
 def keep(path: Path, key: str, content_type: str = "") -> None:
@@ -106,6 +167,31 @@ def keys(prefix: str) -> Iterator[tuple[str, datetime]]:
     else:
         for item in bucket().objects.filter(Prefix=f"{prefix}/"):
             yield item.key, item.last_modified
+
+
+def size(key: str) -> int | None:
+    """How many bytes lie under `key`; None where there is no file."""
+    try:
+        return int(default_storage.size(key))
+    except FileNotFoundError:
+        return None
+
+
+def sha256(key: str) -> str:
+    """The digest of the file under `key`, read in pieces: a video may be larger than memory."""
+    digest = hashlib.sha256()
+    for chunk in chunks(key):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def chunks(key: str) -> Iterator[bytes]:
+    if is_local():
+        with Path(default_storage.path(key)).open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    else:
+        yield from bucket().Object(key).get()["Body"].iter_chunks(CHUNK)
 
 
 def url(key: str, download_as: str = "") -> str:

@@ -29,6 +29,9 @@ def write(run: Run) -> bool:
     if status != run.status:
         changes["moved_at"] = Now()
         changes["finished_at"] = Now() if status in RunStatus.final() else None
+        if status in RunStatus.final() and run.rank:  # what moved it to the front is over
+            changes["rank"] = 0
+            run.jobs.update(rank=0)
     Run.objects.filter(pk=run.pk).update(**changes)
     if status != run.status and status in notices.WORTH_A_MAIL:
         notices.owe(run, status)
@@ -48,7 +51,7 @@ def status_of(kind: str, jobs: Sequence[Job]) -> RunStatus:
 
 
 def progress_of(kind: str, jobs: Sequence[Job]) -> float:
-    """How far the run is, 0 to 1; a step of several parts counts by their mean.
+    """How far the run is, 0 to 1; of a step of several parts, each counts by its frames.
 
     A step the run has no job of is younger than the run, and not owed to it yet: it counts as done.
     """
@@ -56,8 +59,13 @@ def progress_of(kind: str, jobs: Sequence[Job]) -> float:
 
 
 def mean_progress(jobs: Sequence[Job], step: str) -> float:
-    parts = [fraction(job) for job in jobs if job.step == step]
-    return sum(parts) / len(parts) if parts else 1
+    parts = [(frames(job), fraction(job)) for job in jobs if job.step == step]
+    total = sum(share for share, _ in parts)
+    return sum(share * done for share, done in parts) / total if parts else 1
+
+
+def frames(job: Job) -> int:
+    return max(1, job.plan["frames"]) if job.plan else 1
 
 
 def fraction(job: Job) -> float:

@@ -1,12 +1,13 @@
 """A run's jobs on a common axis of time: when each waited, and when it worked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from django.utils import timezone
 
+from processing import listing, summary
 from processing.models import OPEN, Job, JobStatus
 
 
@@ -19,7 +20,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Line:
+class Bar:
     """One job, with the stretch it stood in line and the stretch its last attempt took, where there are such."""
 
     job: Job
@@ -28,8 +29,57 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Line:
+    """One step, with a bar for each of its jobs: a film may have hundreds, and they are one line all the same.
+
+    `current` is the job that says most of it.
+    """
+
+    bars: Sequence[Bar]
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [bar.job for bar in self.bars]
+
+    @property
+    def step(self) -> str:
+        return str(self.jobs[0].step)
+
+    @property
+    def parts(self) -> tuple[int, int] | None:
+        return listing.parts(self.jobs)
+
+    @property
+    def current(self) -> Job:
+        return listing.current(self.jobs) or self.jobs[-1]
+
+    @property
+    def progress(self) -> float:
+        return summary.mean_progress(self.jobs, self.step)
+
+    @property
+    def attempt(self) -> int:
+        """The most tries that any of them took."""
+        return max(job.attempt for job in self.jobs)
+
+    @property
+    def workers(self) -> list[str]:
+        return sorted({job.worker for job in self.jobs if job.worker}) or [self.jobs[0].queue]
+
+    @property
+    def seconds(self) -> float | None:
+        """What their last attempts took, together."""
+        took = [job.seconds for job in self.jobs if job.seconds is not None]
+        return sum(took) if took else None
+
+    @property
+    def failures(self) -> list[Job]:
+        return [job for job in self.jobs if job.error_code]
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """All lines, and how many seconds the axis is long."""
+    """All lines, in the order of the steps' first jobs, and how many seconds the axis is long."""
 
     lines: Sequence[Line]
     seconds: float
@@ -47,7 +97,16 @@ class Timeline:
             left, right = ((moment - begin).total_seconds() / seconds * 100 for moment in (start, end))
             return Span(left, right - left)
 
-        return cls([Line(job, span(*waited(job, now)), span(*worked(job, now))) for job in jobs], seconds)
+        bars = [Bar(job, span(*waited(job, now)), span(*worked(job, now))) for job in jobs]
+        return cls(lines(bars), seconds)
+
+
+def lines(bars: Iterable[Bar]) -> list[Line]:
+    """These bars by their steps."""
+    found: dict[str, list[Bar]] = {}
+    for bar in bars:
+        found.setdefault(bar.job.step, []).append(bar)
+    return [Line(step) for step in found.values()]
 
 
 def waited(job: Job, now: datetime) -> tuple[datetime | None, datetime | None]:

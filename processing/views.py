@@ -19,6 +19,7 @@ from processing import listing, queues, runner
 from processing.errors import SENTENCES
 from processing.listing import Filters
 from processing.models import Run, RunStatus
+from processing.standing import UNFINISHED
 from processing.timeline import Timeline
 
 View = Callable[..., HttpResponse]
@@ -27,8 +28,9 @@ BULK = 1000  # runs that one click mends: a few seconds of small transactions
 # What can be done to a run, and in which states it makes a difference.
 MENDS = {
     "retry": (runner.retry, (RunStatus.FAILED, RunStatus.CANCELED)),
-    "cancel": (runner.cancel, (RunStatus.RECEIVED, RunStatus.PROCESSING)),
+    "cancel": (runner.cancel, UNFINISHED),
     "reprocess": (runner.make_again, (RunStatus.READY,)),
+    "front": (runner.to_front, UNFINISHED),
 }
 
 
@@ -68,9 +70,12 @@ def mend_selected(request: HttpRequest, filters: Filters) -> HttpResponse:
 
 
 def mend(action: str, runs: QuerySet[Run]) -> int:
-    """Do it to those of these runs where it makes a difference, BULK at most; how many."""
+    """Do it to those of these runs where it makes a difference, BULK at most, the newest first; how many.
+
+    So that of those that are moved to the front the oldest comes to stand first.
+    """
     change, states = MENDS[action]
-    chosen = list(runs.filter(status__in=states).values_list("pk", flat=True)[:BULK])
+    chosen = list(runs.filter(status__in=states).order_by("-pk").values_list("pk", flat=True)[:BULK])
     for run_id in chosen:
         change(run_id)
     return len(chosen)

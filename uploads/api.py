@@ -17,6 +17,7 @@ from ninja.responses import NinjaJSONEncoder
 
 from processing import events, queues, runner, storage
 from processing.errors import MediaError
+from processing.standing import UNFINISHED, Lines
 from uploads import keeping, listing
 from uploads.auth import CALLERS
 from uploads.models import Original
@@ -72,7 +73,8 @@ def index(request: HttpRequest, filters: Query[Filters]) -> OriginalPage:
     rows = listing.visible_to(request.user, originals())
     rows = listing.filtered(rows, filters.status, filters.kind, filters.q, filters.owner)
     page = listing.page(rows, filters.cursor, filters.limit)
-    items = [represent(item, request.build_absolute_uri) for item in page.items]
+    lines = Lines.read(item.run for item in page.items)
+    items = [represent(item, lines, request.build_absolute_uri) for item in page.items]
     return OriginalPage(items=items, next_cursor=page.next_cursor)
 
 
@@ -106,6 +108,19 @@ def cancel(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
 def reprocess(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     """Make every file of it again from the original; what is there stays until its successor is."""
     runner.make_again(mendable(request, original_id).run.pk)
+    return Status(202, shown(request, original_id))
+
+
+@api.post(
+    "/originals/{original_id}/front", response={202: OriginalOut, 403: Refusal, **UNKNOWN}, summary="Move to the front"
+)
+def front(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
+    """Let it go before all that waits, whoever uploaded that; for editors."""
+    if not request.user.has_perm("processing.mend_runs"):
+        raise PermissionDenied
+    original = visible(request, original_id)
+    if original.run.status in UNFINISHED:
+        runner.to_front(original.run.pk)
     return Status(202, shown(request, original_id))
 
 
@@ -177,7 +192,8 @@ def unknown(request: HttpRequest, address: str) -> None:
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
-    return represent(visible(request, original_id), request.build_absolute_uri)
+    original = visible(request, original_id)
+    return represent(original, Lines.read([original.run]), request.build_absolute_uri)
 
 
 def visible(request: HttpRequest, original_id: UUID) -> Original:

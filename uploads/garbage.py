@@ -1,7 +1,7 @@
 """Files that no row refers to, and that none can come to refer to."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -13,7 +13,7 @@ from uploads.models import Original
 
 UPLOAD_MAY_TAKE = timedelta(hours=1)  # between an original's bytes and its row lie milliseconds
 BATCH = 1000  # keys asked about in one query; SQLite takes 32,766 variables
-FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+(\.\d+)?$")  # job and attempt in a rendition's key, or in its draft's
+FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+(\.\d+)?$")  # job and attempt in a key, or in its draft's
 
 Found = tuple[str, datetime]
 
@@ -24,7 +24,9 @@ def find(older_than: float) -> Iterator[str]:
     for batch in batches(storage.keys(storage.ORIGINALS)):
         yield from unowned(batch, before)
     for batch in batches(storage.keys(storage.RENDITIONS)):
-        yield from unpublished(batch)
+        yield from unpublished(batch, renditions)
+    for batch in batches(storage.keys(storage.PIECES)):
+        yield from unpublished(batch, pieces)
 
 
 def batches(found: Iterator[Found]) -> Iterator[Sequence[Found]]:
@@ -37,12 +39,22 @@ def unowned(batch: Sequence[Found], before: datetime) -> Iterator[str]:
     yield from sorted(old - set(Original.objects.filter(key__in=old).values_list("key", flat=True)))
 
 
-def unpublished(batch: Sequence[Found]) -> Iterator[str]:
+def unpublished(batch: Sequence[Found], referred: Callable[[set[str]], set[str]]) -> Iterator[str]:
     """Files of attempts that are over. Running ones are asked for first: they may publish in between."""
     files = {key for key, _ in batch}
     running = {f"{job}-{attempt}" for job, attempt in running_attempts()}
-    referred = set(Rendition.objects.filter(key__in=files).values_list("key", flat=True))
-    yield from sorted(key for key in files - referred if fence_of(key) not in running)
+    yield from sorted(key for key in files - referred(files) if fence_of(key) not in running)
+
+
+def renditions(files: set[str]) -> set[str]:
+    """Those of these keys that are a rendition's."""
+    return set(Rendition.objects.filter(key__in=files).values_list("key", flat=True))
+
+
+def pieces(files: set[str]) -> set[str]:
+    """Those of these keys that are a piece's of the job they name."""
+    jobs = Job.objects.filter(pk__in={int(fence_of(key).partition("-")[0] or 0) for key in files})
+    return {piece["key"] for job in jobs for piece in job.pieces or ()}
 
 
 def running_attempts() -> Iterator[tuple[int, int]]:

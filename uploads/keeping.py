@@ -10,11 +10,11 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Sum
 
-from processing import runner, storage
-from processing.errors import Empty, QuotaExceeded, TooLarge, UnsupportedType
+from processing import parts, runner, storage
+from processing.errors import Drawing, Empty, QuotaExceeded, TooLarge, UnsupportedType
 from processing.models import Run
 from uploads.models import Original
-from uploads.sniffing import HEAD, kind_of
+from uploads.sniffing import HEAD, is_drawing, kind_of
 
 CHUNK = 1 << 20  # threaded writes of up to 1 MiB cost the least (Ingest, measured)
 
@@ -60,7 +60,7 @@ def kind_of_stream(source: BinaryIO) -> str:
         raise Empty
     kind = kind_of(head)
     if kind is None:
-        raise UnsupportedType
+        raise Drawing if is_drawing(head) else UnsupportedType
     return kind
 
 
@@ -105,10 +105,11 @@ def shown_name(name: str) -> str:
 
 
 def forget(original: Original) -> None:
-    """Delete an original with its jobs, renditions and files. Its encoders notice by their heartbeat."""
+    """Delete an original with its jobs, renditions, pieces and files. Its encoders notice by their heartbeat."""
     with transaction.atomic():
         Run.locked(original.run.pk)  # no rendition can appear from here on
         keys = [original.key, *original.renditions.values_list("key", flat=True)]
+        parts.drop(original.run.jobs.filter(pieces__isnull=False))
         original.delete()
         transaction.on_commit(lambda: drop_all(keys))
 

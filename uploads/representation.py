@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 from ninja import Field, Schema
 
-from processing import queues, storage
+from processing import storage
 from processing.models import Job, Rendition, Run
+from processing.standing import Lines
 from uploads.models import Original
 
 
@@ -30,6 +31,7 @@ class FactsOut(Schema):
     orientation: int = 1
     format: str = ""
     frames: int = 1
+    plays: int = 0
     rotation: int = 0
 
 
@@ -49,6 +51,13 @@ class JobOut(Schema):
     error: ErrorOut | None
 
 
+class FileOut(Schema):
+    name: str = Field(description="as the rendition's file refers to it", examples=["360.m3u8"])
+    content_type: str
+    bytes: int
+    url: str
+
+
 class RenditionOut(Schema):
     preset: str
     content_type: str
@@ -56,6 +65,7 @@ class RenditionOut(Schema):
     height: int
     bytes: int
     url: str
+    files: list[FileOut] = Field([], description="its companions, where a preset is more than one file")
 
 
 class OriginalOut(Schema):
@@ -69,8 +79,8 @@ class OriginalOut(Schema):
     created_at: datetime
     ready_at: datetime | None
     progress: float
-    queue_position: int | None
-    eta_seconds: float | None
+    queue_position: int | None = Field(description="place in line, from 1; null where it is in none, or at work")
+    eta_seconds: float | None = Field(description="until it has ended; null where nobody can know: no worker lives")
     error: ErrorOut | None
     facts: FactsOut | None
     placeholder: str
@@ -88,9 +98,10 @@ def originals() -> QuerySet[Original]:
     )
 
 
-def represent(original: Original, absolute: Callable[[str], str] = str) -> OriginalOut:
-    """The original's JSON. `absolute` makes a full address of one that begins with a slash."""
+def represent(original: Original, lines: Lines, absolute: Callable[[str], str] = str) -> OriginalOut:
+    """The original's JSON, as the lines stand. `absolute` makes a full address of one that begins with a slash."""
     run = original.run
+    standing = lines.of(run)
     jobs = list(run.jobs.all())
     return OriginalOut(
         **{name: getattr(original, name) for name in ("id", "name", "kind", "bytes", "sha256", "created_at")},
@@ -98,15 +109,15 @@ def represent(original: Original, absolute: Callable[[str], str] = str) -> Origi
         owner=original.owner.get_username(),
         ready_at=run.finished_at if run.status == "ready" else None,
         progress=round(run.progress, 4),
-        queue_position=queues.position(jobs),
-        eta_seconds=None,
+        queue_position=standing.position,
+        eta_seconds=standing.seconds,
         error=error_out(run),
         facts=FactsOut(**original.facts) if original.facts else None,
         placeholder=original.placeholder,
         colour=original.colour,
         srcset=srcset(stills(original), absolute),
         jobs=[job_out(job) for job in jobs],
-        renditions=[rendition_out(item, absolute) for item in original.renditions.all()],
+        renditions=[rendition_out(item, companions(original, item), absolute) for item in main_files(original)],
     )
 
 
@@ -121,9 +132,24 @@ def error_out(row: Run | Job) -> ErrorOut | None:
     return ErrorOut(code=row.error_code, message=row.error_message, details=row.error_details)
 
 
-def rendition_out(rendition: Rendition, absolute: Callable[[str], str]) -> RenditionOut:
-    plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name != "url"}
-    return RenditionOut(**plain, url=absolute(storage.url(rendition.key)))
+def main_files(original: Original) -> list[Rendition]:
+    """The files that presets are known by, without their companions."""
+    return [item for item in original.renditions.all() if not item.name]
+
+
+def companions(original: Original, rendition: Rendition) -> list[Rendition]:
+    return [item for item in original.renditions.all() if item.name and item.preset == rendition.preset]
+
+
+def rendition_out(rendition: Rendition, files: Iterable[Rendition], absolute: Callable[[str], str]) -> RenditionOut:
+    plain = {name: getattr(rendition, name) for name in RenditionOut.model_fields if name not in ("url", "files")}
+    shown = [file_out(item, absolute) for item in files]
+    return RenditionOut(**plain, url=absolute(storage.url(rendition.key)), files=shown)
+
+
+def file_out(companion: Rendition, absolute: Callable[[str], str]) -> FileOut:
+    plain = {name: getattr(companion, name) for name in ("name", "content_type", "bytes")}
+    return FileOut(**plain, url=absolute(storage.url(companion.key)))
 
 
 def stills(original: Original) -> list[Rendition]:

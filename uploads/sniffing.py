@@ -38,7 +38,7 @@ SIGNATURES = (
     image("GIF", (0, b"GIF89a")),
     image("WebP", (0, b"RIFF"), (8, b"WEBP")),
     image("BMP", (0, b"BM"), (6, b"\0\0\0\0")),  # the four bytes are reserved
-    image("TIFF", (0, b"II*\0")),
+    image("TIFF", (0, b"II*\0")),  # and most RAWs
     image("TIFF", (0, b"MM\0*")),
     image("BigTIFF", (0, b"II+\0")),
     image("BigTIFF", (0, b"MM\0+")),
@@ -47,6 +47,12 @@ SIGNATURES = (
     image("JPEG XL", (0, b"\0\0\0\x0cJXL \r\n\x87\n")),
     image("JPEG XL stream", (0, b"\xff\x0a")),
     image("ICO", (0, b"\0\0\1\0")),
+    image("Fuji RAW", (0, b"FUJIFILMCCD-RAW")),
+    image("Olympus RAW", (0, b"IIRO\x08\0")),
+    image("Olympus RAW", (0, b"IIRS\x08\0")),
+    image("Olympus RAW", (0, b"MMOR\0")),
+    image("Panasonic RAW", (0, b"IIU\0")),
+    image("Canon RAW", (4, b"ftypcrx ")),
     *(image("HEIF", (4, b"ftyp" + brand)) for brand in STILL_BRANDS),
     video("Matroska", (0, b"\x1aE\xdf\xa3")),
     video("AVI", (0, b"RIFF"), (8, b"AVI ")),
@@ -59,6 +65,12 @@ SIGNATURES = (
     video("M2TS", (4, b"G"), (196, b"G"), (388, b"G")),
     *(video("MP4", (4, atom)) for atom in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
 )
+
+
+def is_drawing(head: bytes) -> bool:
+    """Whether these are the first bytes of an SVG, which is text, and may begin with a comment or two."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return text.startswith((b"<svg", b"<?xml", b"<!--", b"<!DOCTYPE svg")) and b"<svg" in text
 
 
 def kind_of(head: bytes) -> str | None:

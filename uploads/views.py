@@ -16,8 +16,9 @@ from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from processing import runner
-from processing.errors import SENTENCES, MediaError
+from processing.errors import CLOSER, SENTENCES, MediaError
 from processing.models import RunStatus
+from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
 from uploads import keeping, listing
 from uploads.api import mendable, visible
@@ -64,16 +65,24 @@ def gallery(request: HttpRequest) -> HttpResponse:
         page = listing.page(mine.filter(SHOWN), cursor)
     except listing.BadCursor:
         return redirect("uploads:home")
+    unfinished = [] if cursor else in_progress(mine)
     context = {
         "days": by_day(page.items),
         "next_cursor": page.next_cursor,
         "q": query,
-        "open": [] if cursor else in_progress(mine),
+        "open": unfinished,
+        "lines": Lines.read(original.run for original in unfinished),
         "max_bytes": settings.MAX_UPLOAD_BYTES,
-        "sentences": {code: gettext(text) for code, text in SENTENCES.items()},
+        "sentences": sentences(),
     }
     template = "uploads/parts/days.html" if "HX-Request" in request.headers else "uploads/home.html"
     return render(request, template, context)
+
+
+def sentences() -> dict[str, str]:
+    """The sentence of each error code, and of "code format" where there is a closer one."""
+    closer = {" ".join(key): text for key, text in CLOSER.items()}
+    return {key: gettext(text) for key, text in {**SENTENCES, **closer}.items()}
 
 
 def in_progress(rows: QuerySet[Original]) -> list[Original]:
@@ -88,7 +97,12 @@ def by_day(items: Any) -> list[tuple[Any, list[Original]]]:
 @login_required
 def detail(request: HttpRequest, original_id: UUID) -> HttpResponse:
     original = visible(request, original_id)
-    return render(request, "uploads/detail.html", {"original": original, **neighbours(original)})
+    return render(request, "uploads/detail.html", {**with_lines(original), **neighbours(original)})
+
+
+def with_lines(original: Original) -> dict[str, Any]:
+    """The original, and the lines it may stand in."""
+    return {"original": original, "lines": Lines.read([original.run])}
 
 
 def neighbours(original: Original) -> dict[str, Original | None]:
@@ -106,7 +120,7 @@ def neighbours(original: Original) -> dict[str, Original | None]:
 @login_required
 def card(request: HttpRequest, original_id: UUID) -> HttpResponse:
     """The original as home shows it: a row while it is in progress, else a card."""
-    return render(request, "uploads/parts/item.html", {"original": visible(request, original_id)})
+    return render(request, "uploads/parts/item.html", with_lines(visible(request, original_id)))
 
 
 @login_required
@@ -118,7 +132,7 @@ def stage(request: HttpRequest, original_id: UUID) -> HttpResponse:
 @login_required
 def side(request: HttpRequest, original_id: UUID) -> HttpResponse:
     """The side sheet of the detail page."""
-    return render(request, "uploads/parts/side.html", {"original": visible(request, original_id)})
+    return render(request, "uploads/parts/side.html", with_lines(visible(request, original_id)))
 
 
 @require_POST

@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 const ICONS = [
   "aperture", "ban", "check", "chevron-left", "chevron-right", "circle-check", "circle-dashed", "circle-x",
   "clock", "cloud-upload", "copy", "download", "film", "image", "images", "keyboard", "layers", "list-checks",
-  "loader-circle", "lock", "log-out", "moon", "play", "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
+  "arrow-up-to-line", "loader-circle", "lock", "log-out", "moon", "play", "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
   "trash-2", "triangle-alert", "upload", "x",
 ];
 const OUT = new URL("../static/build/", import.meta.url).pathname;

@@ -66,7 +66,8 @@ def make_all(inspect: Make, steps: Sequence[Step], order: Order) -> Product:
     facts = product.facts
     if facts is None:
         raise TypeError("an inspecting step must hand back facts")
-    jobs = [(step, part) for step in steps for part in (product.parts if step.by_part else (None,))]
+    owing = [step for step in steps if step.presets is nothing or step.presets(facts)]
+    jobs = [(step, part) for step in owing for part in (product.parts if step.by_part else (None,))]
     pieces: dict[str, tuple[Path, ...]] = {}
     with TemporaryDirectory(dir=order.folder, prefix=".pieces-") as scratch:
         for number, (step, part) in enumerate(jobs):

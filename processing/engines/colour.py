@@ -1,9 +1,10 @@
 """Colours: any mode a decoder yields → eight bits → sRGB, by the image's own profile where it is sound."""
 
 import io
+import math
 from typing import cast
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 SRGB = ImageCms.createProfile("sRGB")
 EXACT = ImageCms.Flags.NOOPTIMIZE
@@ -12,6 +13,11 @@ GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 DEEP = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 UNSCALED = ("I", "F")
 STRIP_ROWS = 256  # of a square of 100 MP: 10 MB
+
+# 512 colours all over the cube, which show what a profile does.
+STEPS = range(0, 256, 36)
+PALETTE = Image.new("RGB", (len(STEPS) ** 2, len(STEPS)))
+PALETTE.putdata([(red, green, blue) for red in STEPS for green in STEPS for blue in STEPS])
 
 # The dominant colour is the largest of so many groups among so many pixels squared: 0.5 ms.
 COLOUR_SIDE = 32
@@ -82,6 +88,18 @@ def opaque_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image.convert("RGB")
 
 
+def is_srgb(profile: bytes | None) -> bool:
+    """Whether RGB pixels are sRGB already by this profile, or for want of a sound one.
+
+    Asked of colours, not of its name: the sRGB profiles of six makers move none by more than a level,
+    Display-P3 by 109. 2.5 ms.
+    """
+    if not profile:
+        return True
+    differences = ImageChops.difference(PALETTE, opaque_srgb(PALETTE, profile))
+    return all(highest <= 2 for _, highest in cast("tuple[tuple[int, int], ...]", differences.getextrema()))
+
+
 def managed(image: Image.Image, profile: bytes) -> Image.Image:
     """RGB by way of the profile, perceptually, as photographs want it.
 
@@ -105,15 +123,17 @@ def thinned(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The plain image, averaged down where it stays at least twice as large as `size`.
 
     Strip by strip, because Pillow copies an image whole to turn it into another mode, and to shrink one
-    with transparency: 88 MP of RGBA took 780 MB so, and take 540 in strips.
+    with transparency: 88 MP of RGBA took 780 MB so, and take 450 in strips.
     """
     factor = min(image.width // (2 * size[0]), image.height // (2 * size[1]))
     if factor < 2 or image.mode in UNSCALED:
         return plain(image)
     rows = max(1, STRIP_ROWS // factor)
-    strips = [plain(image.crop(box)).reduce(factor) for box in strips_of(image.size, rows * factor)]
-    thin = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    strips = (plain(image.crop(box)).reduce(factor) for box in strips_of(image.size, rows * factor))
+    thin = Image.new("L", (0, 0))
     for number, strip in enumerate(strips):
+        if not number:
+            thin = Image.new(strip.mode, (strip.width, math.ceil(image.height / factor)))
         thin.paste(strip, (0, number * rows))
     return thin
 

@@ -14,7 +14,7 @@ from typing import IO, cast
 import pillow_heif
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from processing.engines import jxl
+from processing.engines import jxl, raw
 from processing.errors import (
     Corrupt,
     Empty,
@@ -28,8 +28,8 @@ from processing.errors import (
 from processing.facts import Limits, Order
 
 # The rest of Pillow's forty (EPS, PSD, FLI, …) never sees a byte. The first four come from Pillow's
-# small import; the others pull in all its plugins, once.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "HEIF", "TIFF", "JPEG2000", "ICO", "JXL")
+# small import; the others pull in all its plugins, once. RAW stands before TIFF, as which most RAWs begin.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "AVIF", "HEIF", "RAW", "TIFF", "JPEG2000", "ICO", "JXL")
 # Pages of a TIFF and the further pictures of an MPO or a HEIF are no animation.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 # With these first bytes, a file that no decoder opens is a damaged one, not one of another kind.
@@ -42,6 +42,8 @@ SIGNATURES = re.compile(
 # The decoders of these read the file whole before they look at it.
 READ_WHOLE = re.compile(rb"RIFF....WEBP|....ftyp|\xff\x0a|....JXL ", re.DOTALL)
 WHOLE_BYTES = 256 * 1024 * 1024
+
+raw.register()
 
 # An embedded thumbnail may show what was cut out of the picture since; depth and gain maps are no use
 # here. One thread: the other cores have pictures of their own.
@@ -206,6 +208,15 @@ def load_frame(image: ImageFile.ImageFile, number: int, limits: Limits) -> None:
     with decoding(limits):
         image.seek(number)
         image.load()
+        if is_negative(image):
+            image.im = image.point(lambda value: value * -1 + 65_535).im
+
+
+def is_negative(image: ImageFile.ImageFile) -> bool:
+    """Whether the decoder left a picture with white as 0, as it does where a TIFF has 16 bits."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.mode != "I;16":
+        return False
+    return bool(image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0)
 
 
 def lacks_end_mark(image: ImageFile.ImageFile) -> bool:

@@ -78,6 +78,7 @@ X32 = 0x40000000  # calls of x86's third numbering, which would pass by a list o
 
 # io_uring_setup, pidfd_send_signal, pidfd_open, pidfd_getfd, fchmodat2
 SAME_EVERYWHERE = (425, 424, 434, 438, 452)
+# tests/processing/engines/test_fence.py holds both tables against the kernel's own headers.
 # One row a group: sockets · programs, forks · signals, groups · modes, owners, times and attributes,
 # which Landlock leaves free · other processes · namespaces, mounts · keys, perf, bpf, userfaultfd.
 X86_64 = (

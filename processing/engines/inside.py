@@ -35,6 +35,7 @@ def main(control: socket.socket, names: list[str]) -> None:
     """Answer orders to the functions of these names, and no others, until the parent is gone."""
     makes = {name: imported(name) for name in names}
     Image.init()  # all plugins: they would be imported by the first file of a rarer format, in each fork
+    importlib.import_module("av")  # and this by the first JPEG
     gc.collect()
     gc.freeze()  # or the first collection in a fork touches, and so copies, every page
     while True:

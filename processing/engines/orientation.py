@@ -1,6 +1,6 @@
 """Which way up an image is, and turning it so. Orientations are those of EXIF, 1 to 8."""
 
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from PIL import ExifTags, Image, ImageFile
 
@@ -19,9 +19,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Their decoders turn the pixels. What a HEIF's EXIF says besides counts for nothing (ISO/IEC 23008-12,
-# A.2.1): phones write the same turn there once more.
-TURNED_BY_DECODER = ("TIFF", "HEIF", "JXL")
+# Their decoders turn the pixels.
+TURNED_BY_DECODER = ("TIFF", "JXL")
 # Enough for a gigabyte of PNG in the 8 KiB chunks that libpng writes.
 CHUNKS_WALKED = 131_072
 
@@ -30,12 +29,30 @@ def orientation_of(image: ImageFile.ImageFile, limits: Limits) -> int:
     """The EXIF orientation; 1 where there is none or it is nonsense: bad EXIF spoils no picture."""
     try:
         with decoding(limits):
+            if image.format == "HEIF":
+                return heif_orientation(image)
             if image.format == "PNG" and "exif" not in image.info:
                 add_late_exif(image)
             # Not `image.getexif()`: that of PNG decodes all pixels first.
             value = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
     except MediaError:
         return 1
+    return valid(value)
+
+
+def heif_orientation(image: ImageFile.ImageFile) -> int:
+    """What is left to be turned of a HEIF once its decoder has turned it as its own boxes say.
+
+    Beside such boxes EXIF counts for nothing (ISO/IEC 23008-12, A.2.1): phones write the same turn there
+    once more. Without any, it is all there is: some converters keep EXIF and drop the boxes.
+    """
+    shown = cast("Any", image)._heif_file[image.tell()]
+    boxes = {name for name, *_ in shown._c_image.transformations}
+    return 1 if boxes & {"irot", "imir"} else valid(shown.info["original_orientation"])
+
+
+def valid(value: object) -> int:
+    """An orientation of EXIF; 1 in place of nonsense."""
     return int(value) if isinstance(value, int) and value in range(1, 9) else 1
 
 

@@ -122,19 +122,6 @@ def brightness(frame: Path) -> float:
         return ImageStat.Stat(image.convert("L")).mean[0]
 
 
-def transcode(order: Order) -> Product:
-    """Every rung of the order as a file in its folder, all steps in one.
-
-    Raises Corrupt where the video cannot be decoded to its end, and the errors of `inspect`.
-    """
-    steps = (
-        alone.Step(audio.encode, alone.nothing),
-        alone.Step(ladder.transcode, lambda _: order.presets, by_part=True),
-        alone.Step(packaging.package, lambda _: order.presets),
-    )
-    return Product(files=alone.make_all(inspect, steps, order).files)
-
-
 STEPS = (
     alone.Step(remuxing.remux, presets.source),
     alone.Step(grab_poster, presets.poster),
@@ -147,4 +134,4 @@ STEPS = (
 )
 
 if __name__ == "__main__":
-    sys.exit(alone.run(inspect, STEPS, "Poster, every size and HLS of one video, without the service."))
+    sys.exit(alone.run(inspect, STEPS, "All files of one video, without the service."))

@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from processing import queues, storage
-from processing.errors import SENTENCES
+from processing import estimates, storage
+from processing.errors import sentence_for
 from processing.models import Job, Run
+from processing.standing import Lines, Standing
 
 register = template.Library()
 
@@ -85,7 +86,7 @@ def sentence(row: Run | Job) -> str:
 
 
 def sentence_of(code: str, details: Mapping[str, Any]) -> str:
-    return gettext(SENTENCES[code]) % {name: shown(value) for name, value in details.items()}
+    return gettext(sentence_for(code, details)) % {name: shown(value) for name, value in details.items()}
 
 
 def shown(value: Any) -> Any:
@@ -99,9 +100,15 @@ def reason(code: str) -> str:
 
 
 @register.filter
-def position(run: Run) -> int | None:
-    """The run's place in line, from 1; None where it is not in one."""
-    return queues.position(list(run.jobs.all()))
+def standing(run: Run, lines: Lines) -> Standing:
+    """Where the run stands in these lines."""
+    return lines.of(run)
+
+
+@register.inclusion_tag("processing/parts/standing.html")
+def place_and_time(standing: Standing) -> dict[str, Any]:
+    """Its place in line and about how long it will take, where there are such; kept true by `live.js`."""
+    return {"place": standing.position, "seconds": standing.seconds}
 
 
 @register.filter
@@ -117,6 +124,12 @@ def clock(seconds: float | None) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def about(seconds: float | None) -> str:
+    """Seconds that are left, as nobody knows them better: about 1:40. `live.js` writes the same."""
+    return "" if seconds is None else gettext("about TIME").replace("TIME", clock(estimates.whole(seconds)))
 
 
 @register.filter

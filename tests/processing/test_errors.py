@@ -39,7 +39,14 @@ def test_error__a_missing_detail_is_noticed(error):
         error()
 
 
-@pytest.mark.parametrize("sentence", errors.SENTENCES.values())
+def test_sentence_for__svg_has_its_own_under_the_stable_code():
+    error = errors.Drawing()
+    assert (error.code, error.details) == ("unsupported_type", {"format": "SVG"})
+    assert errors.sentence_for(error.code, error.details) == str(error) != errors.SENTENCES[error.code]
+    assert errors.sentence_for("unsupported_type", {}) == errors.UnsupportedType.sentence
+
+
+@pytest.mark.parametrize("sentence", [*errors.SENTENCES.values(), *errors.CLOSER.values()])
 def test_sentences__are_sentences(sentence):
     assert sentence[0].isupper()
     assert sentence.endswith(".")

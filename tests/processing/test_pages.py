@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from processing import listing, queues, runner
-from processing.errors import SENTENCES
+from processing.errors import CLOSER, SENTENCES
 from processing.models import Job, JobStatus, Run, RunStatus
 from processing.queues import Queue
 from processing.templatetags.showing import REASONS, STATES, age, clock, percent, sentence, spell
@@ -189,12 +189,32 @@ def test_row__tells_parts_of_a_step(alice):
     assert listing.Row.of(run).parts == (1, 2)
 
 
-def test_run__each_job_is_a_row(client, charlie, alice):
+def test_run__each_step_is_a_row(client, charlie, alice):
     run = a_failed_run(alice)
     page = text_of(client, f"/status/{run.original_id}")
-    assert page.count("data-job=") == run.jobs.count()
+    assert page.count("data-step=") == run.jobs.count()
     assert "The file is damaged and cannot be read (x)." in page
     assert f'action="/status/{run.original_id}/retry"' in page
+
+
+def test_run__parts_of_a_film_are_one_row(client, charlie, alice):
+    run = a_run(alice, kind="video")
+    begin = timezone.now() - timedelta(seconds=60)
+    run.jobs.filter(step="ladder").delete()
+    for part, status in enumerate(("succeeded", "succeeded", "failed", "running")):
+        times = {"queued_at": begin, "started_at": begin, "finished_at": begin + timedelta(seconds=10)}
+        code = {"error_code": "corrupt", "error_details": {"reason": "torn"}} if status == "failed" else {}
+        worker = f"worker-{part % 2}"
+        Job.objects.create(
+            run=run, step="ladder", part=part, queue="videos", status=status, worker=worker, attempt=1, **times, **code
+        )
+    page = text_of(client, f"/status/{run.original_id}")
+    assert page.count('data-step="ladder" data-status="running"') == page.count('data-step="ladder"') == 1
+    assert ">2/4<" in page
+    assert "worker-0 +1" in page
+    assert page.count('<i class="worked') == 4
+    assert "part 3:" in page
+    assert "40 s" in page
 
 
 def test_run__retry_and_cancel(client, charlie, alice):
@@ -212,18 +232,20 @@ def test_run__unknown_is_404(client, charlie):
 def test_timeline__waits_and_work_share_an_axis():
     begin = timezone.now() - timedelta(seconds=100)
     first = Job(
+        step="inspect",
         status=JobStatus.SUCCEEDED,
         queued_at=begin,
         started_at=begin + timedelta(seconds=10),
         finished_at=begin + timedelta(seconds=50),
     )
-    waiting = Job(status=JobStatus.WAITING)
+    waiting = Job(step="thumbnails", status=JobStatus.WAITING)
     axis = Timeline.of([first, waiting])
     assert axis.seconds == pytest.approx(100, abs=1)
-    assert axis.lines[0].waited.width == pytest.approx(10, abs=1)
-    assert axis.lines[0].worked.left == pytest.approx(10, abs=1)
-    assert axis.lines[0].worked.width == pytest.approx(40, abs=1)
-    assert axis.lines[1].waited is axis.lines[1].worked is None
+    [bar], [other] = (line.bars for line in axis.lines)
+    assert bar.waited.width == pytest.approx(10, abs=1)
+    assert bar.worked.left == pytest.approx(10, abs=1)
+    assert bar.worked.width == pytest.approx(40, abs=1)
+    assert other.waited is other.worked is None
 
 
 def test_queues__ops_see_them_and_not_the_desk(client, dora):
@@ -296,7 +318,7 @@ def test_words__every_state_and_code_has_some():
 def test_spanish__has_every_sentence_and_keeps_its_details():
     with (ROOT / "mediaweb/locale/es/LC_MESSAGES/django.po").open("rb") as file:
         catalog = read_po(file, locale="es")
-    assert all(sentence in catalog for sentence in SENTENCES.values())
+    assert all(sentence in catalog for sentence in (*SENTENCES.values(), *CLOSER.values()))
     assert [message.id for message in catalog if message.id and not all(strings(message))] == []
     assert [error for message in catalog for error in message.check()] == []
 

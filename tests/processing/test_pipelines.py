@@ -65,13 +65,13 @@ def test_ready__are_the_undone_whose_needs_are_done_in_order(kind, undone, ready
     ("kind", "failed", "lost"),
     [
         ("image", set(), set()),
-        ("image", {"inspect"}, {"inspect", "thumbnails"}),
-        ("image", {"thumbnails"}, {"thumbnails"}),
-        ("video", {"inspect"}, {"inspect", "poster", "ladder"}),
-        ("video", {"poster"}, {"poster"}),
+        ("image", {"inspect"}, {"thumbnails"}),
+        ("image", {"thumbnails"}, set()),
+        ("video", {"poster"}, set()),
+        ("video", {"ladder"}, {"package"}),
     ],
 )
-def test_out_of_reach__is_what_failed_and_all_that_needs_it(kind, failed, lost):
+def test_out_of_reach__is_all_that_needs_what_failed(kind, failed, lost):
     assert pipelines.out_of_reach(kind, failed) == lost
 
 
@@ -81,8 +81,24 @@ def test_out_of_reach__goes_on_through_what_is_lost_on_the_way(monkeypatch):
 
     chain = (Step("a", make, "images"), Step("b", make, "images", ("a",)), Step("c", make, "images", ("b",)))
     monkeypatch.setattr(pipelines, "PIPELINES", {"image": chain})
-    assert pipelines.out_of_reach("image", {"a"}) == {"a", "b", "c"}
+    assert pipelines.out_of_reach("image", {"a"}) == {"b", "c"}
     assert pipelines.ready("image", {"b", "c"}) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "vain"), [({"storyboard"}, set()), ({"audio"}, {"draft", "audio", "ladder"}), ({"package"}, set())]
+)
+def test_pointless__is_what_works_for_a_step_that_cannot_begin(failed, vain):
+    assert pipelines.pointless("video", failed) == vain
+
+
+def test_feeders__leave_pieces_for_the_step_that_needs_them():
+    assert pipelines.feeders("video", "package") == {"audio", "ladder"}
+    assert not pipelines.leaves_pieces("video", pipelines.step_named("video", "draft"))
+
+
+def test_version__knows_the_presets_that_some_films_get():
+    assert {"source", "subtitles", "hls", "storyboard", "preview"} <= set(pipelines.preset_names("video"))
 
 
 @pytest.mark.parametrize("kind", PIPELINES)
@@ -95,7 +111,7 @@ def test_progress__goes_from_nothing_to_one(kind):
 
 def test_progress__counts_a_step_by_its_weight():
     assert pipelines.progress("image", {"inspect": 1}) == pytest.approx(0.1)
-    assert pipelines.progress("video", {"ladder": 1}) == pytest.approx(0.97)
+    assert pipelines.progress("video", {"ladder": 1}) == pytest.approx(0.88)
 
 
 @pytest.mark.parametrize("kind", PIPELINES)

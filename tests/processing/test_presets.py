@@ -133,3 +133,7 @@ def test_presets__names_are_unique():
     stills = (*presets.WEBP, *presets.AVIF, presets.MAIL_JPEG, presets.SQUARE, presets.POSTER)
     everything = names((*stills, presets.ANIMATED, *presets.LADDER))
     assert len(set(everything)) == len(everything)
+
+
+def test_loop__no_larger_than_the_film_it_is_recorded_beside():
+    assert presets.LOOP.box <= presets.ANIMATED.box

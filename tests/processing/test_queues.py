@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from processing import queues, worker
 from processing.bridge import connection
-from processing.models import Job, JobStatus
+from processing.models import Job, JobStatus, Speed
 from tests.outage import broker_away
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def first_jobs() -> Any:
 
 def test_overview__names_every_queue_even_when_nothing_is_in_it():
     assert [queue.name for queue in queues.overview()] == ["images", "videos", "default"]
-    assert overview()["videos"] == queues.Queue("videos", 0, 0, 0, 0.0, 0.0, 0)
+    assert overview()["videos"] == queues.Queue("videos", 0, 0, 0, 0.0, 0.0, 0, 0)
 
 
 def test_overview__counts_rows_that_are_queued_and_running_and_no_others(upload):
@@ -60,27 +60,29 @@ def test_overview__who_runs_does_not_wait(upload):
     assert overview()["images"].oldest_wait_seconds == 0
 
 
-def test_overview__backlog_is_what_the_last_jobs_say_it_will_take(upload):
+def test_overview__backlog_is_what_is_queued_held_and_left_of_the_running(upload):
     for _ in range(4):
         upload()
-    done, *_ = first_jobs()
-    begun = now()
-    Job.objects.filter(pk=done.pk).update(
-        status=JobStatus.SUCCEEDED, started_at=begun, finished_at=begun + timedelta(seconds=4)
-    )
-    assert overview()["images"].backlog_seconds == pytest.approx(3 * 4)
+    Speed.objects.create(queue="images", step="inspect", pace=4, work=1)
+    running, _, _, held = first_jobs()
+    running.claim("worker-a")
+    Job.objects.filter(pk=running.pk).update(progress=0.5, started_at=now() - timedelta(seconds=2))
+    Job.objects.filter(pk=held.pk).update(status=JobStatus.WAITING, held_at=now())
+    assert overview()["images"].backlog_seconds == pytest.approx(3 * 4 + 2, abs=0.2)
+    assert overview()["images"].queued == 3
 
 
 def test_overview__workers_are_those_that_said_so_for_this_queue(monkeypatch):
     for name in ("host/1", "host/2"):
         monkeypatch.setattr(worker, "name", name)
-        worker.be_present(["images"])
-    worker.be_present(["videos"])
+        worker.be_present(["images"], 2)
+    worker.be_present(["videos"], 1)
     assert [queue.workers for queue in queues.overview()] == [2, 1, 0]
+    assert [queue.hands for queue in queues.overview()] == [4, 1, 0]
 
 
 def test_overview__worker_that_is_silent_fades():
-    worker.be_present(["images"])
+    worker.be_present(["images"], 2)
     (key,) = connection().scan_iter("mediaweb:worker:*")
     assert 0 < connection().ttl(key) <= worker.PRESENCE
 
@@ -90,37 +92,6 @@ def test_overview__says_what_it_knows_while_redis_is_down(upload, broker):
     with broker_away(broker):
         images = overview()["images"]
     assert (images.depth, images.workers, images.queued) == (None, None, 1)
-
-
-def test_position__is_the_place_among_those_queued(upload):
-    originals = [upload() for _ in range(3)]
-    for number, job in enumerate(first_jobs()):
-        Job.objects.filter(pk=job.pk).update(queued_at=now() - timedelta(minutes=10 - number))
-    assert [queues.position(list(original.run.jobs.order_by("pk"))) for original in originals] == [1, 2, 3]
-
-
-def test_position__of_the_only_one_is_first_as_the_database_wrote_its_time(upload):
-    original = upload()
-    assert queues.position(list(original.run.jobs.order_by("pk"))) == 1
-
-
-def test_position__others_queues_and_finished_jobs_are_not_in_line(upload):
-    upload()
-    upload()
-    mine = upload()
-    long_ago = now() - timedelta(minutes=9)
-    first, second, _ = first_jobs()
-    Job.objects.filter(pk=first.pk).update(queue="videos", queued_at=long_ago)
-    Job.objects.filter(pk=second.pk).update(status=JobStatus.SUCCEEDED, queued_at=long_ago)
-    assert queues.position(list(mine.run.jobs.order_by("pk"))) == 1
-
-
-@pytest.mark.parametrize(
-    ("statuses", "position"),
-    [(("running", "queued"), None), (("waiting", "waiting"), None), (("succeeded", "succeeded"), None), ((), None)],
-)
-def test_position__is_none_where_nothing_waits_or_one_is_at_work(statuses, position):
-    assert queues.position([Job(status=status, queue="images", queued_at=now()) for status in statuses]) is position
 
 
 def said(*words: str) -> str:

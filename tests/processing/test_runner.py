@@ -177,16 +177,6 @@ def test_sweep__does_not_ring_twice_for_what_waits_in_line(upload):
     assert connection().llen("images") == 1
 
 
-def test_sweep__does_not_ring_for_the_rest_of_a_chain_whose_head_is_at_work(upload):
-    original = upload()
-    head = job_of(original, "inspect")
-    Job.objects.filter(step="thumbnails").update(status=JobStatus.QUEUED)
-    head.claim("worker-a")
-    connection().flushall()
-    make_bells_old()
-    assert runner.sweep()["rung_again"] == 0
-
-
 def test_error_of_ours__is_tried_again_later_and_counted(upload, step_does):
     def fail(order: Order) -> Product:
         raise OSError("the disk is on fire")

@@ -17,6 +17,7 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.errors import MediaError
+from processing.heartbeat import JobLost
 from tests.swift.store import Store
 from tests.waiting import until
 from uploads import garbage
@@ -94,6 +95,47 @@ def test_fetched__is_a_copy_that_goes_afterwards(store, tmp_path):
     assert store.keys_kept() == [KEY]
 
 
+def test_fetched__ranges_alone_are_sent_and_the_rest_are_holes(store, tmp_path):
+    data = secrets.token_bytes(6 << 20)
+    store.put(KEY, data)
+    came: list[int] = []
+    ranges = ((0, 100), (3 << 20, (3 << 20) + 70_000))
+    with storage.fetched(KEY, tmp_path, ranges, came.append) as copy:
+        assert copy.stat().st_size == len(data)
+        assert copy.stat().st_blocks * 512 < 1 << 20
+        found = copy.read_bytes()
+        assert all(found[start:end] == data[start:end] for start, end in ranges)
+        assert not any(found[100 : 3 << 20])
+    assert sum(came) == 70_100
+    assert not list(tmp_path.iterdir())
+
+
+def test_fetched__stops_when_nobody_wants_it_any_longer(store, tmp_path):
+    store.put(KEY, bytes(1 << 20))
+
+    def lost(_: int) -> None:
+        raise JobLost
+
+    for ranges in ((), ((0, 1000),)):
+        with pytest.raises(JobLost), storage.fetched(KEY, tmp_path, ranges, lost):
+            pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_fetched_pieces__are_copies_in_their_order_that_go_afterwards(store, tmp_path):
+    keys = {"low": ["pieces/a/low.0.1-1.mp4", "pieces/a/low.1.2-1.mp4"], "audio": ["pieces/a/audio.0.3-1.m4a"]}
+    for key in (key for found in keys.values() for key in found):
+        store.put(key, key.encode())
+    with storage.fetched_pieces(keys, tmp_path) as pieces:
+        assert {name: [path.read_bytes().decode() for path in found] for name, found in pieces.items()} == keys
+    assert not list(tmp_path.iterdir())
+
+
+def test_fetched_pieces__say_which_is_gone(store, tmp_path):
+    with pytest.raises(storage.Gone, match="nowhere"), storage.fetched_pieces({"low": ["pieces/nowhere"]}, tmp_path):
+        pass
+
+
 def test_fetched__missing_is_an_error_of_ours_and_leaves_nothing(store, tmp_path):
     with pytest.raises(ClientError, match="404"), storage.fetched(KEY, tmp_path):
         pass
@@ -113,6 +155,14 @@ def test_keys__below_the_prefix_with_the_time_of_writing(store):
     found = dict(storage.keys(storage.ORIGINALS))
     assert list(found) == ["originals/1", "originals/2"]
     assert all(abs(written - now()) < timedelta(minutes=1) for written in found.values())
+
+
+def test_size_and_sha256__of_what_lies_there(store):
+    data = secrets.token_bytes(3 << 20)
+    store.put(KEY, data)
+    assert storage.size(KEY) == len(data)
+    assert storage.sha256(KEY) == hashlib.sha256(data).hexdigest()
+    assert storage.size("renditions/0b5e/missing") is None
 
 
 def test_url__serves_any_part_for_an_hour_and_no_longer(store):

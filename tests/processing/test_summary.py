@@ -65,10 +65,13 @@ def test_progress_of__counts_what_is_done_and_what_runs(letters, progress):
     assert summary.progress_of("image", jobs("image", letters, progress=0.5)) == pytest.approx(progress)
 
 
-def test_progress_of__parts_of_a_step_count_by_their_mean():
-    parts = [Job(step="ladder", part=part, status=JobStatus.SUCCEEDED if part else JobStatus.QUEUED) for part in (0, 1)]
+def test_progress_of__parts_of_a_step_count_by_their_frames():
+    parts = [
+        Job(step="ladder", part=0, plan={"frames": 300}, status=JobStatus.QUEUED),
+        Job(step="ladder", part=1, plan={"frames": 100}, status=JobStatus.SUCCEEDED),
+    ]
     inspect, poster = (Job(step="inspect", status=JobStatus.SUCCEEDED), Job(step="poster", status=JobStatus.QUEUED))
-    assert summary.progress_of("video", [inspect, poster, *parts]) == pytest.approx((1 + 97 / 2) / 100)
+    assert summary.progress_of("video", [inspect, poster, *parts]) == pytest.approx((100 - 1 - 88 * 3 / 4) / 100)
 
 
 def test_progress_of__step_that_is_younger_than_the_run_counts_as_done():

@@ -313,7 +313,7 @@ def test_list__costs_as_many_queries_for_many_as_for_one(upload, program, django
     for _ in range(5):
         upload()
     Job.objects.update(status=JobStatus.SUCCEEDED)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         assert len(listed(program)) == 5
 
 
@@ -372,6 +372,21 @@ def test_reprocess__owes_every_file_again_and_shows_the_old_ones_meanwhile(uploa
     assert [item["preset"] for item in answer.json()["renditions"]] == ["webp-160", "jpeg-1280"]
 
 
+def test_renditions__companions_stand_under_the_file_that_refers_to_them(upload, program):
+    original = upload()
+    a_rendition(original, "hls", 1)
+    for name, kind in (("360.m3u8", "application/vnd.apple.mpegurl"), ("360.mp4", "video/mp4")):
+        original.renditions.create(
+            preset="hls", name=name, version=1, key=f"renditions/{name}", content_type=kind, width=1, height=1, bytes=7
+        )
+    (rendition,) = program.get(at(original)).json()["renditions"]
+    assert [(item["name"], item["content_type"], item["bytes"]) for item in rendition["files"]] == [
+        ("360.m3u8", "application/vnd.apple.mpegurl", 7),
+        ("360.mp4", "video/mp4", 7),
+    ]
+    assert rendition["files"][0]["url"].startswith("http://testserver/media/renditions/360.m3u8?")
+
+
 def test_srcset__has_the_webp_sizes_smallest_first_with_whole_addresses(upload, program):
     original = upload()
     for preset, width in (("webp-640", 640), ("webp-160", 160), ("jpeg-1280", 1280), ("square-320", 320)):
@@ -421,6 +436,7 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "post /api/originals/{original_id}/retry",
         "post /api/originals/{original_id}/cancel",
         "post /api/originals/{original_id}/reprocess",
+        "post /api/originals/{original_id}/front",
         "get /api/originals/{original_id}/download",
         "get /api/events",
         "get /api/queues",

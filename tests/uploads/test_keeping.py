@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from processing import doorbells, runner, storage
 from processing.bridge import connection
-from processing.errors import Empty, MediaError, QuotaExceeded, TooLarge, UnsupportedType
+from processing.errors import Drawing, Empty, MediaError, QuotaExceeded, TooLarge, UnsupportedType
 from processing.models import Job, JobStatus, Run, RunStatus
 from tests.conftest import photo_bytes
 from tests.outage import broker_away
@@ -76,8 +76,8 @@ def test_keep__same_bytes_twice_are_two_originals(upload):
 
 @pytest.mark.parametrize(
     ("data", "error"),
-    [(b"", Empty), (b"<svg/>", UnsupportedType), (b"\xff\xd8", UnsupportedType)],
-    ids=["empty", "unsupported", "cut within the signature"],
+    [(b"", Empty), (b"hello", UnsupportedType), (b"<svg/>", Drawing), (b"\xff\xd8", UnsupportedType)],
+    ids=["empty", "unsupported", "a drawing", "cut within the signature"],
 )
 def test_keep__what_cannot_be_media_leaves_nothing_behind(upload, data, error):
     with pytest.raises(error):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from uploads.sniffing import HEAD, SIGNATURES, kind_of
+from uploads.sniffing import HEAD, SIGNATURES, is_drawing, kind_of
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
@@ -82,3 +82,22 @@ def test_kind_of__what_pillow_writes_is_an_image(name):
 )
 def test_kind_of__what_is_not_on_the_list_is_nothing(head):
     assert kind_of(head) is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\xef\xbb\xbf<?xml version='1.0'?>\n<svg>",
+        b"  <!-- made by a tool -->\n<svg>",
+        b"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN'><svg>",
+    ],
+)
+def test_is_drawing__svg_however_it_begins(head):
+    assert is_drawing(head)
+    assert kind_of(head) is None
+
+
+@pytest.mark.parametrize("head", [b"<html><body><svg>", b"<?xml version='1.0'?><rss>", b"text about <svg>", b""])
+def test_is_drawing__what_only_mentions_one_is_not(head):
+    assert not is_drawing(head)

@@ -7,11 +7,12 @@ from django import template
 from processing import storage
 from processing.models import Rendition
 from uploads.models import Original
-from uploads.representation import srcset, stills
+from uploads.representation import main_files, srcset, stills
 
 register = template.Library()
 register.filter("stills", stills)
 register.filter("srcset", srcset)
+register.filter("main_files", main_files)
 
 NARROWEST, WIDEST = 0.6, 2.6  # of a card's width to its height; beyond that the picture is cropped
 FIRST_RUNG = 720  # lines of the video that plays when nobody chose: sharp on most screens, soon there

@@ -1,7 +1,7 @@
 // Keeps what is on the page true: the server says which original moved, and its part is fetched again.
 import { place, removeEmptyDays } from "./gallery.js";
 import { paintPlaceholders } from "./placeholders.js";
-import { announce } from "./words.js";
+import { announce, clock, rounded } from "./words.js";
 
 const FINAL = ["ready", "failed", "canceled"];
 const GATHER = 250; // ms: what moves several times in this time is fetched once
@@ -80,7 +80,7 @@ function moved(original) {
   if (!shown.length && "narrowed" in main.dataset) soon("page", readAgain, GATHER_COUNTS); // the server knows what belongs
   for (const part of shown) {
     const same = part.dataset.status === original.status && !("everyEvent" in part.dataset) && sameJobs(part, original);
-    if (same) advance(part, original.progress);
+    if (same) advance(part, original);
     else soon(original.id, refresh);
   }
   soon("tabs", refreshTabs, GATHER_COUNTS);
@@ -93,11 +93,19 @@ function sameJobs(part, original) {
   return step === undefined || original.jobs.some((job) => step === `${job.id} ${job.status}`);
 }
 
-function advance(part, progress) {
+function advance(part, { progress, queue_position: place, eta_seconds: seconds }) {
   const bar = part.querySelector("progress");
   if (bar) bar.value = progress;
   const number = part.querySelector("[data-percent]");
   if (number) number.textContent = `${Math.floor(progress * 100)} %`;
+  tell(part.querySelector("[data-place]"), place, () => `#${place}`);
+  tell(part.querySelector("[data-left]"), seconds, (span) => span.dataset.left.replace("TIME", clock(rounded(seconds))));
+}
+
+function tell(span, value, text) {
+  if (!span) return;
+  span.hidden = value === null;
+  if (value !== null) span.textContent = text(span);
 }
 
 async function refreshTabs() {

@@ -122,7 +122,7 @@ class Sending {
 
 function explain(error) {
   const sentences = JSON.parse(document.getElementById("sentences").textContent);
-  const sentence = sentences[error.code];
+  const sentence = sentences[`${error.code} ${error.details?.format}`] ?? sentences[error.code];
   if (!sentence) return error.message;
   return sentence.replace(/%\((\w+)\)s/g, (_, name) => {
     const value = error.details?.[name] ?? "";

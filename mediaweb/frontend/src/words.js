@@ -23,6 +23,19 @@ export function time(seconds) {
   return number(seconds / 3600, "hour", 1);
 }
 
+// Seconds as players show them, 1:04, 1:04:12, and to two digits: nobody knows the third of an estimate.
+export function clock(seconds) {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.round(seconds % 60)];
+  const two = (value) => String(value).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+export function rounded(seconds) {
+  if (seconds < 10) return Math.max(1, Math.ceil(seconds));
+  const size = 10 ** (String(Math.floor(seconds)).length - 2);
+  return Math.round(seconds / size) * size;
+}
+
 function number(value, unit, maximumFractionDigits) {
   return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits }).format(value);
 }

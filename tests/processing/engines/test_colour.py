@@ -2,40 +2,13 @@
 
 import numpy as np
 import pytest
-from pictures import BLUE, GREEN, P3_PRIMARIES, RED, SRGB_PRIMARIES, WHITE, fixed, icc, matrix_profile, png
+from colorimetry import SPACES, as_srgb, delta_e, from_xyz, xyz_of_lab
+from pictures import BLUE, GREEN, RED, WHITE, fixed, icc, matrix_profile, png
 from PIL import Image, ImageCms
 
 from processing.engines.colour import dominant, opaque_srgb, plain, thinned
 
-# Primaries in XYZ under D50, as their profiles hold them, and their gamma.
-ADOBE_PRIMARIES = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
-SPACES = {"Display P3": (P3_PRIMARIES, 2.2), "Adobe RGB": (ADOBE_PRIMARIES, 2.19922)}
-D50 = np.array([0.9642, 1, 0.8249])
 STATED = 1.0  # Delta E (CIE 1976) that rounding to eight bits may cost; 2.3 is just noticeable
-
-
-def linear_xyz(rgb, primaries, gamma):
-    return np.asarray(rgb, float) ** gamma @ np.array(primaries)
-
-
-def as_srgb(rgb, primaries, gamma):
-    """sRGB, 0 to 1, not clipped."""
-    linear = linear_xyz(rgb, primaries, gamma) @ np.linalg.inv(np.array(SRGB_PRIMARIES))
-    size = np.abs(linear)
-    encoded = np.where(size <= 0.0031308, size * 12.92, 1.055 * size ** (1 / 2.4) - 0.055)
-    return np.sign(linear) * encoded
-
-
-def lab(srgb):
-    """CIE L*a*b* under D50 of sRGB, 0 to 1."""
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    ratio = linear @ np.array(SRGB_PRIMARIES) / D50
-    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
-
-
-def delta_e(found, expected):
-    return np.linalg.norm(lab(found) - lab(expected), axis=-1)
 
 
 def through(samples, profile):
@@ -85,6 +58,49 @@ def test_srgb__grey_profile_by_its_gamma(gamma):
     linear = (ramp / 255) ** gamma
     expected = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055) * 255
     assert np.abs(found - expected).max() <= 2
+
+
+# CIE L*a*b* of the inks of an offset press on coated paper, for each of the 16 corners of CMYK; with black,
+# and with all three colours at once, as dark as it gets: that is its black point.
+DARKEST = (12, 0, 0)
+INKS = {
+    "": (100, 0, 0), "C": (55, -37, -50), "M": (48, 74, -3), "Y": (80, -5, 70),
+    "CM": (24, 22, -46), "CY": (50, -65, 27), "MY": (47, 68, 48),
+}  # fmt: skip
+WRONG = bytes((128, 60, 200)) * 16
+
+
+def press_profile():
+    """A CMYK profile of these inks, for its perceptual intent; for the others it says something else."""
+    corners = [INKS.get("".join(ink for ink, at in zip("CMYK", f"{n:04b}", strict=True) if at == "1"), DARKEST)
+               for n in range(16)]  # fmt: skip
+    lab = b"".join(bytes((round(light * 2.55), red + 128, blue + 128)) for light, red, blue in corners)
+    identity = bytes(range(256))
+    head = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + identity * 4
+    tables = {name: head + table + identity * 3 for name, table in {b"A2B0": lab, b"A2B1": WRONG}.items()}
+    return icc(b"CMYK", b"prtr", b"Lab ", tables)
+
+
+def compensated(xyz):
+    """Black point compensation as Adobe published it: this press's black becomes black, white stays."""
+    white, black = xyz_of_lab((100, 0, 0)), xyz_of_lab(DARKEST)
+    return (xyz - black) * white / (white - black)
+
+
+@pytest.mark.parametrize("ink", ["C", "M", "Y", "K"])
+def test_srgb__cmyk_perceptual_and_with_its_black_compensated(ink):
+    amounts = np.linspace(0, 1, 18)
+    samples = np.zeros((18, 4))
+    samples[:, "CMYK".index(ink)] = amounts * 255
+    paper, full = np.array(INKS[""]), np.array(INKS.get(ink, DARKEST))
+    expected = from_xyz(compensated(xyz_of_lab(paper + amounts[:, None] * (full - paper))))
+    strip = Image.fromarray(samples.round().astype(np.uint8)[None], "CMYK")
+    found = np.asarray(opaque_srgb(strip, press_profile()), float)[0] / 255
+    inside = ((expected >= 0) & (expected <= 1)).all(axis=1)
+    assert inside.sum() >= 5
+    assert delta_e(found[inside], expected[inside]).max() < 1.5
+    if ink == "K":
+        assert found[-1].max() == 0  # without compensation it is a grey of 33
 
 
 def test_srgb__profile_of_srgb_is_no_change():

@@ -37,6 +37,18 @@ def test_square__off_centre_subject_kept_in_a_tall_picture(place):
     assert any(alike(kept.getpixel((150, y)), SKIN, 12) for y in range(20, 280))
 
 
+@pytest.mark.parametrize("land", [(222, 126, 80), (40, 150, 60), (200, 30, 30)], ids=["like skin", "green", "red"])
+@pytest.mark.parametrize("place", [70, 830])
+def test_square__strong_colours_all_over_do_not_outweigh_what_is_there(land, place):
+    picture = Image.new("RGB", (900, 300), (40, 110, 240))
+    picture.paste(land, (0, 150, 900, 300))
+    draw = ImageDraw.Draw(picture)
+    for stripe in range(4):
+        draw.rectangle((place - 20 + stripe * 10, 60, place - 10 + stripe * 10, 100), ("gold", "maroon")[stripe % 2])
+    kept = square(picture)
+    assert any(alike(kept.getpixel((x, 80)), (255, 215, 0), 12) for x in range(300))
+
+
 def test_square__nothing_to_see_is_cut_from_the_middle():
     picture = Image.new("RGB", (900, 300), SKY)
     picture.putpixel((450, 150), (0, 0, 0))

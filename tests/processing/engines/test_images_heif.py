@@ -42,11 +42,34 @@ def test_render__turned_once_though_both_boxes_and_exif_say_so(save, orientation
     assert shows_quarters(rendition(source))
 
 
-def test_render__what_exif_alone_says_counts_for_nothing(save):
-    source = save(quarters(120, 80), "HEIF", exif=exif(1).tobytes(), quality=90)
-    tagged = source.read_bytes().replace(exif(1).tobytes()[6:], exif(6).tobytes()[6:])
-    assert tagged != source.read_bytes()
-    assert shows_quarters(rendition(save(tagged)))
+def retagged(source, before, after):
+    """The bytes of the file with another orientation in its EXIF, and nothing else changed."""
+    whole = source.read_bytes()
+    tagged = whole.replace(exif(before).tobytes()[6:], exif(after).tobytes()[6:])
+    assert tagged != whole
+    return tagged
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_render__turned_by_exif_where_no_box_says_anything(save, orientation):
+    source = save(laid(orientation, 120, 80), "HEIF", exif=exif(1).tobytes(), quality=90)
+    source = save(retagged(source, 1, orientation))
+    assert not any(box in source.read_bytes() for box in (b"irot", b"imir"))
+    facts = inspect(source)
+    assert (facts.width, facts.height, facts.orientation) == (120, 80, orientation)
+    assert shows_quarters(rendition(source))
+
+
+def test_render__what_exif_says_beside_a_box_counts_for_nothing(save):
+    source = save(laid(6, 120, 80), "HEIF", exif=exif(6).tobytes(), quality=90)
+    assert b"irot" in source.read_bytes()
+    assert shows_quarters(rendition(save(retagged(source, 6, 3))))
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_inspect__orientation_of_heif_out_of_range_is_1(save, value):
+    source = save(quarters(120, 80), "HEIF", exif=exif(1).tobytes())
+    assert inspect(save(retagged(source, 1, value))).orientation == 1
 
 
 @pytest.mark.parametrize("tile", [0, 64])

@@ -10,12 +10,12 @@ import rfc8216
 from films import X264, film, picture, seen, silent, sound, streams
 
 from processing import presets
-from processing.engines import alone, audio, fragments, joining, packaging, videos
+from processing.engines import alone, audio, fragments, joining, ladder, packaging, videos
 from processing.errors import Corrupt
 from processing.facts import Limits, Order
 
 LIMITS = Limits(threads=1, part=0.01)
-STEPS = videos.STEPS[1:]  # all but the poster
+STEPS = tuple(step for step in videos.STEPS if step.make in (audio.encode, ladder.transcode, packaging.package))
 
 
 def packaged(source, folder, limits=LIMITS):
@@ -201,7 +201,7 @@ def pieces_of(source, folder):
     made = []
     for part in product.parts:
         (folder / str(part.number)).mkdir()
-        made.append(videos.ladder.transcode(replace(order, folder=folder / str(part.number), part=part)).pieces[0].path)
+        made.append(ladder.transcode(replace(order, folder=folder / str(part.number), part=part)).pieces[0].path)
     return order, tuple(made)
 
 

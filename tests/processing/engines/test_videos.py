@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import ladders
 import pytest
 from films import X264, film, keyframes, picture, seen, silent, sound, streams, talkie, upright
 from PIL import Image
@@ -33,7 +34,7 @@ def order(source, folder, wanted=presets.rungs, **changes):
 
 
 def transcode(source, folder, **changes):
-    return videos.transcode(order(source, folder, **changes)).files
+    return ladders.transcode(order(source, folder, **changes)).files
 
 
 def lowest(source, folder):
@@ -373,7 +374,7 @@ def test_ladder__missing_ffmpeg_is_ours(tmp_path, monkeypatch):
     told = order(silent(), tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="ffprobe"):
-        videos.transcode(told)
+        ladders.transcode(told)
 
 
 def test_ladder__output_larger_than_any_good_one_is_stopped(tmp_path, monkeypatch):
@@ -466,15 +467,9 @@ def test_command_line__makes_everything_and_prints_json(tmp_path):
     command = [sys.executable, "-m", "processing.engines.videos", str(talkie()), str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     answer = json.loads(done.stdout)
-    assert [made["preset"] for made in answer["files"]] == [
-        *("source", "poster", "mp4-360", *["hls"] * 5),
-        *("storyboard", "storyboard", "preview"),
-    ]
-    assert [made["name"] for made in answer["files"]][2:] == [
-        *("", "", "360.m3u8", "360.mp4", "audio.m3u8", "audio.mp4"),
-        *("", "storyboard.vtt", ""),
-    ]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        Path(made["path"]).name for made in answer["files"]
-    )
+    presets_made = list(dict.fromkeys(made["preset"] for made in answer["files"]))
+    assert presets_made == ["source", "poster", "mp4-360", "hls", "storyboard", "preview"]
+    names = [made["name"] for made in answer["files"] if made["preset"] == "hls"]
+    assert names == ["", "360.m3u8", "360.mp4", "audio.m3u8", "audio.mp4"]
+    assert {path.name for path in tmp_path.iterdir()} == {Path(made["path"]).name for made in answer["files"]}
     assert answer["facts"]["duration"] == pytest.approx(2, abs=0.1)

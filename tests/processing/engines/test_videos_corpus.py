@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import ladders
 import pytest
 
 from processing import presets
@@ -31,7 +32,7 @@ def everything(source, folder):
     limits = Limits(threads=1)
     facts = videos.inspect(Order(source, folder, limits=limits)).facts
     poster = videos.grab_poster(Order(source, folder, facts, presets.poster(facts), limits))
-    lowest = videos.transcode(Order(source, folder, facts, presets.rungs(facts)[:1], limits))
+    lowest = ladders.transcode(Order(source, folder, facts, presets.rungs(facts)[:1], limits))
     return [*poster.files, *lowest.files]
 
 

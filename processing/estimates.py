@@ -1,0 +1,113 @@
+"""How long work will take, from how long the like of it took. Pure arithmetic, in seconds."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, exp, log
+
+# The first jobs are averaged; later ones move the average by a tenth, so that it follows a change of
+# machine or preset within twenty jobs, and forgets one odd job in as many.
+SHARE = 0.1
+# One job counts for three times, or a third of, what was expected at the most: a disk that stood
+# still for a minute says nothing of the next job. The average still gets anywhere, in more steps.
+OUTLIER = 3.0
+TRUSTED = 3  # jobs after which outliers are cut: the first one replaces a guess, whatever it says
+SHORTEST = 0.001  # seconds: what a clock of milliseconds can show
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The geometric mean of what the jobs of a step took a unit, and of their units; of `jobs` so far.
+
+    Geometric, because times are wrong by factors: half and double cancel out.
+    """
+
+    pace: float  # seconds per unit
+    work: float  # units of a typical job
+    jobs: int = 0
+
+    def seconds(self, work: float | None) -> float:
+        """What a job of so much work is expected to take; a typical one where nobody knows how much it is."""
+        return self.pace * (self.work if work is None else work)
+
+    def corrected(self, work: float, seconds: float) -> "Measure":
+        """The measure after a job of so much work took so long."""
+        pace = max(seconds, SHORTEST) / work
+        if self.jobs >= TRUSTED:
+            pace = min(max(pace, self.pace / OUTLIER), self.pace * OUTLIER)
+        share = max(SHARE, 1 / (self.jobs + 1))
+        return Measure(between(self.pace, pace, share), between(self.work, work, share), self.jobs + 1)
+
+
+def between(old: float, new: float, share: float) -> float:
+    """The geometric mean of two, the new one with that share."""
+    return exp((1 - share) * log(old) + share * log(new))
+
+
+def remaining(expected: float, progress: float, elapsed: float) -> float:
+    """What is left of a running job, of which so many seconds are over.
+
+    What it has shown is believed in proportion to how much that is: a tenth done says little yet. One
+    that says nothing of its progress and is late is expected to end soon, and never at once.
+    """
+    if not progress:
+        return max(expected - elapsed, expected * 0.1)
+    shown = elapsed * (1 - progress) / progress
+    return progress * shown + (1 - progress) * (1 - progress) * expected
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Work on a queue that ours shares it with, in seconds: all there is, what is in hand, what is in the list.
+
+    `ahead` is as much of what is in the list as stands before the first job of ours.
+    """
+
+    total: float = 0
+    running: float = 0
+    listed: float = 0
+    ahead: float = 0
+
+
+def before(own: float, stages: int, rivals: Sequence[Rival]) -> float:
+    """Seconds of rivals' work that are done before `own` seconds of ours.
+
+    The list takes owners in turn: while ours are worked through, each rival has as much done, but not
+    more than it has. The first stage of ours waits for what stands before it in the list, each later
+    one for what is there by then.
+    """
+    later = max(0, stages - 1)
+    return sum(min(rival.total, rival.running + max(own, rival.ahead + later * rival.listed)) for rival in rivals)
+
+
+def left(ahead: float, jobs_ahead: int, own: float, longest: float, hands: int) -> float:
+    """Seconds until our last job has ended, on so many hands.
+
+    `own` seconds of ours can be shared among the hands, but not those that follow one from another: of
+    these the `longest` chain. With fewer jobs ahead than there are hands, nobody waits.
+    """
+    waits = ahead / hands if jobs_ahead >= hands else 0.0
+    return waits + max(own / hands, longest)
+
+
+def chain(needs: Mapping[str, Collection[str]], seconds: Mapping[str, float]) -> float:
+    """The longest way through these steps, where each begins when those it needs have ended.
+
+    `needs` is in an order in which each step stands after those it needs; a step without seconds is over.
+    """
+    ends: dict[str, float] = {}
+    for step, needed in needs.items():
+        ends[step] = max((ends[name] for name in needed), default=0.0) + seconds.get(step, 0.0)
+    return max(ends.values(), default=0.0)
+
+
+def turn(ahead: int, rivals: Sequence[int]) -> int:
+    """Place in line, from 1, of who has `ahead` of its own before it, where each rival is let in by turns."""
+    return 1 + ahead + sum(min(ahead, held) for held in rivals)
+
+
+def whole(seconds: float) -> float:
+    """Seconds for people: to two digits, because nobody knows the third; a whole one at least."""
+    if seconds < 10:
+        return float(max(1, ceil(seconds)))
+    size = 10 ** (len(str(int(seconds))) - 2)
+    return float(round(seconds / size) * size)

@@ -1,0 +1,29 @@
+"""How many threads a job may use: the cores that no other job is about to need."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from processing.models import Job, JobStatus
+
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # of this container: "200000 100000" microseconds, or "max 100000"
+
+
+def to_spare() -> int:
+    """This machine's cores, shared out among all jobs that are at work or in a queue; at least 1 for each.
+
+    Which machine the others are on is not asked: a job on another one costs us threads that would have
+    helped, and never makes two jobs fight for a core.
+    """
+    have = cores()
+    busy = Job.objects.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING))[:have].count()
+    return max(1, have // max(1, busy))
+
+
+def cores() -> int:
+    """The whole cores that this process may use."""
+    have = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):  # no cgroup, or no limit in it
+        allowed, period = CPU_LIMIT.read_text().split()
+        have = min(have, max(1, int(allowed) // int(period)))
+    return have

@@ -1,0 +1,161 @@
+"""One film on every video worker: its parts spread, one worker's death costs one part, its end ends them all."""
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.service import ROOT, Service, all_final, send, state
+from tests.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+FIRST, SECOND = "videos@", "videos-2@"
+
+
+@pytest.fixture(scope="module")
+def service(make_service: Callable[..., Service]) -> Iterator[Service]:
+    """A service with two video workers of one hand each, that cuts films small."""
+    service = make_service(MEDIAWEB_PART_SECONDS="0.25", HANDS="1")
+    with second_worker(service):
+        yield service
+
+
+@contextmanager
+def second_worker(service: Service) -> Iterator[None]:
+    celery = f"{sys.executable} -m celery -A mediaweb worker -Q videos -n {SECOND}%h -c 1 -l INFO".split()
+    path = service.data.parent / f"second-{uuid.uuid4()}.log"
+    with path.open("ab") as log:
+        command = ["setpriv", "--pdeathsig", "KILL", *celery]
+        process = subprocess.Popen(command, cwd=ROOT, env=service.environment, stdout=log, stderr=log)
+    try:
+        until(lambda: " ready." in path.read_text(), 60)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Twelve seconds with a keyframe in each, and sound: two rungs."""
+    path: Path = tmp_path_factory.mktemp("film") / "film.mp4"
+    sources = ["-f", "lavfi", "-i", "testsrc2=s=640x480:r=25:d=12", "-f", "lavfi", "-i", "sine=440:d=12"]
+    encoders = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    subprocess.run(["ffmpeg", "-v", "error", *sources, *encoders, str(path)], check=True)
+    return path.read_bytes()
+
+
+def jobs(client: httpx.Client, original_id: str, step: str = "ladder") -> list[dict[str, Any]]:
+    return [job for job in state(client, original_id)["jobs"] if job["step"] == step]
+
+
+def encoders(service: Service, worker: str = "") -> list[psutil.Process]:
+    """The encoders of ladders at work, of this worker alone where one is named."""
+    return [process for process in service.running("ffmpeg", "mp4-360") if is_child_of(process, worker)]
+
+
+def is_child_of(process: psutil.Process, worker: str) -> bool:
+    try:
+        return any(worker in " ".join(parent.cmdline()) for parent in process.parents())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stopped(service: Service, worker: str) -> psutil.Process | None:
+    """One of this worker's encoders, held in the middle of its part."""
+    for process in encoders(service, worker):
+        try:
+            process.suspend()
+            if process.status() == psutil.STATUS_STOPPED:
+                return process
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+def kept(service: Service) -> list[str]:
+    """Whatever lies in the storage, and in the scratch folder of a job."""
+    found = [*(service.data / "media").rglob("*"), *(service.data / "scratch").rglob("*")]
+    return [str(path.relative_to(service.data)) for path in found if path.is_file()]
+
+
+def end_leases(service: Service) -> None:
+    """Half a minute passes: what the dead held is another's to take."""
+    imports = "from django.utils.timezone import now; from processing.models import Job"
+    words = "Job.objects.filter(status='running').update(lease_until=now())"
+    service.manage("shell", "-v0", "-c", f"{imports}; {words}")
+    service.manage("sweep")
+
+
+def test_film__is_shared_by_both_workers_and_ends_ready(service, film):
+    with service.client("alice") as client:
+        original_id = send(client, film, "film.mp4")
+        [original] = until(lambda: all_final(client, [original_id]), 60)
+        assert original["status"] == "ready", original["error"]
+        made = {item["preset"]: item for item in original["renditions"]}
+        assert {"poster", "mp4-360", "mp4-480", "hls"} <= set(made)
+        ladder = [job for job in original["jobs"] if job["step"] == "ladder"]
+        assert [job["part"] for job in ladder] == list(range(len(ladder)))
+        assert len(ladder) >= 4
+        assert len({job["worker"] for job in ladder}) == 2, "each takes what is next"
+        assert original["progress"] == 1
+        for item in (made["mp4-480"], *made["hls"]["files"]):
+            answer = httpx.get(item["url"])
+            assert (answer.status_code, len(answer.content)) == (200, item["bytes"])
+            assert answer.headers["content-type"].partition(";")[0] == item["content_type"]
+        assert not list((service.data / "media").glob("pieces/*/*"))
+
+
+def test_kill_a_worker_mid_film__costs_one_part(service, film):
+    with service.client("alice") as client:
+        original_id = send(client, film, "film.mp4")
+        until(lambda: stopped(service, SECOND), 60, every=0.001)
+        [held] = [job for job in jobs(client, original_id) if job["status"] == "running" and SECOND in job["worker"]]
+        until(lambda: sum(job["status"] == "succeeded" for job in jobs(client, original_id)) >= 3, 30)
+        before = {job["id"]: job["attempt"] for job in jobs(client, original_id) if job["status"] == "succeeded"}
+        assert service.kill("worker", SECOND)
+        until(lambda: not encoders(service, SECOND), 5)
+        end_leases(service)
+        [original] = until(lambda: all_final(client, [original_id]), 60)
+        assert original["status"] == "ready", original["error"]
+        attempts = {job["id"]: job["attempt"] for job in original["jobs"] if job["step"] in ("ladder", "audio")}
+        assert attempts[held["id"]] == 2
+        assert [attempt for job, attempt in attempts.items() if job != held["id"]] == [1] * (len(attempts) - 1)
+        assert attempts | before == attempts
+
+
+@pytest.mark.parametrize("end", ["cancel", "delete"])
+def test_end_mid_film__stops_every_encoder_and_leaves_nothing(service, film, end):
+    with second_worker(service), service.client("alice") as client:
+        original_id = send(client, film, "film.mp4")
+        for worker in (FIRST, SECOND):
+            until(lambda worker=worker: stopped(service, worker), 60, every=0.001)
+        until(lambda: len(jobs(client, original_id)) >= 4)
+        assert (service.data / "media" / "originals").exists()
+        if end == "cancel":
+            assert client.post(f"/api/originals/{original_id}/cancel").status_code == 202
+        else:
+            assert client.delete(f"/api/originals/{original_id}").status_code == 204
+        until(lambda: not encoders(service), 5)
+        until(lambda: not [path for path in kept(service) if "pieces/" in path or "/job-" in path], 5)
+        if end == "cancel":
+            assert state(client, original_id)["status"] == "canceled"
+            published = state(client, original_id)["renditions"]
+            assert len([path for path in kept(service) if original_id in path]) == files_of(published)
+            client.post(f"/api/originals/{original_id}/retry")
+            [original] = until(lambda: all_final(client, [original_id]), 60)
+            assert original["status"] == "ready", original["error"]
+        else:
+            assert not [path for path in kept(service) if original_id in path]
+
+
+def files_of(renditions: list[dict[str, Any]]) -> int:
+    return sum(1 + len(item["files"]) for item in renditions)

@@ -1,0 +1,105 @@
+"""The arithmetic of what work takes: no rows, no clocks."""
+
+import random
+
+import pytest
+
+from processing import costs, estimates
+from processing.estimates import Measure, Rival
+from processing.facts import Facts, Part
+
+GUESS = Measure(pace=1, work=1)
+
+
+def after(measure: Measure, *paces: float, work: float = 2.0) -> Measure:
+    for pace in paces:
+        measure = measure.corrected(work, pace * work)
+    return measure
+
+
+def test_corrected__first_job_replaces_the_guess():
+    assert after(GUESS, 9) == Measure(pytest.approx(9), pytest.approx(2), 1)
+
+
+def test_corrected__half_and_double_cancel_out():
+    assert after(GUESS, 2, 8).pace == pytest.approx(4)
+
+
+def test_corrected__one_odd_job_moves_it_by_an_eighth_at_the_most():
+    settled = after(GUESS, *[1] * 30)
+    assert after(settled, 1000).pace <= 1.13
+    assert after(settled, 0.0001).pace >= 0.88
+
+
+def test_corrected__a_machine_twice_as_slow_is_believed_within_twenty_jobs():
+    assert after(GUESS, *[1] * 100, *[2] * 20).pace == pytest.approx(2, rel=0.1)
+
+
+def test_corrected__noise_of_a_third_leaves_it_within_a_tenth():
+    noise = random.Random(7)  # noqa: S311
+    measure = after(GUESS, *[noise.lognormvariate(0, 0.3) for _ in range(200)])
+    assert measure.pace == pytest.approx(1, rel=0.15)
+
+
+def test_corrected__a_job_quicker_than_the_clock_shows_is_not_infinitely_quick():
+    assert GUESS.corrected(1, 0).pace > 0
+
+
+def test_seconds__of_a_job_nobody_has_measured_are_those_of_a_typical_one():
+    measure = Measure(pace=0.5, work=6, jobs=9)
+    assert (measure.seconds(None), measure.seconds(10)) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("progress", "elapsed", "left"),
+    [(0, 0, 10), (0, 4, 6), (0, 60, 1), (0.5, 5, 5), (0.5, 10, 7.5), (1, 12, 0)],
+)
+def test_remaining__believes_progress_more_the_more_there_is(progress, elapsed, left):
+    assert estimates.remaining(10, progress, elapsed) == pytest.approx(left)
+
+
+def test_before__rivals_take_turns_and_no_more_than_they_have():
+    flood = Rival(total=1000, running=1, listed=8, ahead=8)
+    assert estimates.before(2, 1, [flood]) == 9, "what stands before it"
+    assert estimates.before(2, 2, [flood]) == 17, "and once more for its second stage"
+    assert estimates.before(50, 1, [flood]) == 51, "as much as ours, where ours is more"
+    assert estimates.before(50, 1, [Rival(total=3, listed=3, ahead=3)]) == 3
+
+
+def test_left__is_shared_among_the_hands_but_a_chain_is_not():
+    assert estimates.left(ahead=20, jobs_ahead=9, own=8, longest=1, hands=4) == 7
+    assert estimates.left(ahead=20, jobs_ahead=9, own=8, longest=6, hands=4) == 11
+    assert estimates.left(ahead=20, jobs_ahead=3, own=8, longest=6, hands=4) == 6, "a hand is free"
+
+
+def test_chain__is_the_longest_way_through_parts_and_steps():
+    needs = {"inspect": (), "audio": ("inspect",), "ladder": ("inspect",), "package": ("ladder", "audio")}
+    assert estimates.chain(needs, {"audio": 5, "ladder": 30, "package": 2}) == 32
+    assert estimates.chain(needs, {"package": 2}) == 2
+    assert estimates.chain(needs, {}) == 0
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.2, 1), (7.4, 8), (97, 97), (104, 100), (1234, 1200)])
+def test_whole__has_two_digits(seconds, shown):
+    assert estimates.whole(seconds) == shown
+
+
+FILM = Facts("video", "mp4", 1920, 1080, duration=60, frame_rate=30)
+
+
+def test_work__of_the_parts_is_that_of_the_whole_beside_starting():
+    parts = [Part(number, number * 10, number * 10 + 10, 300) for number in range(6)]
+    sum_of_parts = sum(costs.ladder(FILM, part) - costs.STARTING for part in parts)
+    assert sum_of_parts == pytest.approx(costs.ladder(FILM, None) - costs.STARTING)
+
+
+def test_work__of_a_ladder_grows_with_its_rungs():
+    small = Facts("video", "mp4", 640, 360, duration=60, frame_rate=30)
+    assert costs.ladder(FILM, None) > 8 * costs.ladder(small, None)
+
+
+def test_work__of_an_image_grows_with_its_pixels_and_frames():
+    photo = Facts("image", "jpeg", 4000, 3000)
+    moving = Facts("image", "gif", 400, 300, frames=100)
+    assert costs.pictures(photo, None) == pytest.approx(12 + costs.OPENING)
+    assert costs.pictures(moving, None) == pytest.approx(12 + costs.OPENING)

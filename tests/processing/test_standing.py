@@ -1,0 +1,157 @@
+"""Place in line and seconds left, from rows whose times are given."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from processing import lines, queues, speeds, worker
+from processing.bridge import connection
+from processing.models import Job, JobStatus, Run, RunStatus, Speed
+from processing.standing import Lines, Standing
+
+pytestmark = pytest.mark.django_db
+INSPECT, RENDER = 1.0, 4.0  # seconds of an image's two steps
+
+
+@pytest.fixture(autouse=True)
+def measured(db: None) -> None:
+    connection().flushall()
+    worker.be_present(["images"], 2)
+    Speed.objects.create(queue="images", step="inspect", pace=INSPECT, work=1, jobs=50)
+    Speed.objects.create(queue="images", step="thumbnails", pace=1, work=RENDER, jobs=50)
+
+
+def stand(original: Any) -> Standing:
+    run = Run.objects.get(original=original)
+    return Lines.read([run]).of(run)
+
+
+def job(original: Any, step: str = "inspect") -> Any:
+    return Job.objects.get(run__original=original, step=step)
+
+
+def set_running(original: Any, step: str, progress: float, elapsed: float) -> None:
+    begun = now() - timedelta(seconds=elapsed)
+    values = {"status": JobStatus.RUNNING, "attempt": 1, "progress": progress, "started_at": begun}
+    Job.objects.filter(run__original=original, step=step).update(**values)
+    Run.objects.filter(original=original).update(status=RunStatus.PROCESSING)
+
+
+def set_succeeded(original: Any, step: str) -> None:
+    Job.objects.filter(run__original=original, step=step).update(status=JobStatus.SUCCEEDED)
+
+
+def test_position__is_the_place_among_those_in_the_list(upload):
+    originals = [upload() for _ in range(3)]
+    for number, original in enumerate(originals):
+        Job.objects.filter(pk=job(original).pk).update(queued_at=now() - timedelta(minutes=10 - number))
+    assert [stand(original).position for original in originals] == [1, 2, 3]
+
+
+def test_position__of_the_only_one_is_first(upload):
+    assert stand(upload()).position == 1
+
+
+def test_position__others_queues_and_finished_jobs_are_not_in_line(upload):
+    first, second, mine = upload(), upload(), upload()
+    Job.objects.filter(pk=job(first).pk).update(queue="videos")
+    set_succeeded(second, "inspect")
+    assert stand(mine).position == 1
+
+
+def test_position__who_is_at_work_is_in_no_line(upload):
+    original = upload()
+    set_running(original, "inspect", 0.5, 1)
+    assert stand(original).position is None
+
+
+def test_position__of_what_is_held_counts_the_list_and_the_owners_turns(upload, bob):
+    alices = [upload() for _ in range(lines.WINDOW + 5)]
+    bobs = [upload(owner=bob) for _ in range(lines.WINDOW + 2)]
+    listed = 2 * lines.WINDOW
+    assert stand(alices[lines.WINDOW]).position == listed + 1
+    assert stand(alices[-1]).position == listed + 5 + 2, "four of alice's before it, and both of bob's"
+    assert stand(bobs[-1]).position == listed + 2 + 1
+
+
+def test_position__moved_to_the_front_is_first(upload):
+    originals = [upload() for _ in range(3)]
+    Run.objects.filter(original=originals[2]).update(rank=-5)
+    Job.objects.filter(run__original=originals[2]).update(rank=-5)
+    assert [stand(original).position for original in originals] == [2, 3, 1]
+
+
+def test_seconds__are_unknown_where_no_worker_lives(upload):
+    connection().flushall()
+    assert stand(upload()) == Standing(position=1, seconds=None)
+
+
+def test_seconds__of_a_run_alone_are_those_of_its_steps(upload):
+    assert stand(upload()).seconds == pytest.approx(INSPECT + RENDER)
+
+
+def test_seconds__of_what_runs_are_by_its_progress(upload):
+    original = upload()
+    set_succeeded(original, "inspect")
+    Job.objects.filter(run__original=original).update(work=RENDER)
+    set_running(original, "thumbnails", 0.5, 2)
+    assert stand(original).seconds == pytest.approx(RENDER / 2, abs=0.1)
+
+
+def test_seconds__are_shared_among_the_hands(upload):
+    originals = [upload() for _ in range(6)]
+    alone = INSPECT + RENDER
+    with_two = stand(originals[-1]).seconds
+    assert with_two == pytest.approx(5 * alone / 2 + alone, abs=0.1)
+    worker.be_present(["images"], 1)
+    assert stand(originals[-1]).seconds == pytest.approx(5 * alone + alone, abs=0.1)
+
+
+def test_seconds__of_bobs_do_not_count_all_of_alices(upload, bob):
+    for _ in range(30):
+        upload()
+    flood = 30 * (INSPECT + RENDER) / 2
+    assert stand(upload(owner=bob)).seconds < flood / 3
+
+
+def test_seconds__of_the_last_of_a_flood_count_all_before(upload):
+    originals = [upload() for _ in range(30)]
+    assert stand(originals[-1]).seconds == pytest.approx(29 * (INSPECT + RENDER) / 2 + INSPECT + RENDER, rel=0.05)
+
+
+def test_standing__of_who_has_ended_is_none_and_costs_nothing(upload, django_assert_num_queries):
+    original = upload()
+    Run.objects.update(status=RunStatus.READY)
+    run = Run.objects.get(original=original)
+    with django_assert_num_queries(0):
+        assert Lines.read([run]).of(run) == Standing()
+
+
+def test_read__is_as_many_queries_for_many_runs_as_for_one(upload, bob, django_assert_num_queries):
+    for _ in range(lines.WINDOW + 3):
+        upload()
+        upload(owner=bob)
+    runs = list(Run.objects.prefetch_related("jobs"))
+    with django_assert_num_queries(4):
+        found = Lines.read(runs)
+        assert all(found.of(run).seconds for run in runs)
+
+
+def test_learn__corrects_the_row_and_leaves_others(upload):
+    original = upload()
+    begun = now()
+    done = job(original)
+    Job.objects.filter(pk=done.pk).update(started_at=begun, finished_at=begun + timedelta(seconds=3), work=1)
+    done.refresh_from_db()
+    Speed.objects.filter(step="inspect").delete()
+    speeds.learn(done)
+    assert speeds.measured()["images", "inspect"].pace == pytest.approx(3)
+    assert speeds.measured()["images", "thumbnails"].jobs == 50
+
+
+def test_backlog__is_the_same_by_row_and_by_sum(upload):
+    for _ in range(3):
+        upload()
+    assert next(queue for queue in queues.overview() if queue.name == "images").backlog_seconds == 3 * INSPECT
