@@ -97,7 +97,6 @@ class Copy:
     def suits(self, facts: Facts) -> bool:
         return (
             facts.copies
-            and facts.steady
             and facts.format in self.formats
             and (facts.video_codec, facts.profile) in self.pictures
             and facts.audio_codec in self.sounds
@@ -152,7 +151,7 @@ class Rung:
     """An MP4 whose short side is `short_side` pixels, never enlarged; of H.264 unless `codec` says another.
 
     `crf` sets the quality on the codec's own scale, `maxrate` (kbit/s) caps what a hard scene may cost,
-    `speed` is x264's own name for how long it may search.
+    `speed` is the encoder's own name for how long it may search.
     """
 
     name: str
@@ -240,6 +239,20 @@ LADDER = (
     Rung("mp4-480", 480, crf=24, maxrate=1600),
     Rung("mp4-720", 720, crf=23, maxrate=3500),
     Rung("mp4-1080", 1080, crf=23, maxrate=6500),
+)
+# Off. To switch some on, add them to LADDER, as in `(*LADDER, *HEVC[-1:])`. The qualities are each
+# encoder's own for about the same look; `speed` is its own name too.
+HEVC = (
+    Rung("hevc-720", 720, crf=26, maxrate=2400, codec="hevc", speed="veryfast"),
+    Rung("hevc-1080", 1080, crf=26, maxrate=4500, codec="hevc", speed="veryfast"),
+)
+AV1 = (
+    Rung("av1-720", 720, crf=35, maxrate=2000, codec="av1", speed="9"),
+    Rung("av1-1080", 1080, crf=35, maxrate=3800, codec="av1", speed="9"),
+)
+VP9 = (
+    Rung("vp9-720", 720, crf=33, maxrate=2400, codec="vp9", speed="5"),
+    Rung("vp9-1080", 1080, crf=33, maxrate=4500, codec="vp9", speed="5"),
 )
 HLS = Playlist("hls")
 # 128 kbit/s AAC is transparent for stereo in blind tests. Loudness is off: a film keeps the level its

@@ -6,7 +6,7 @@ from typing import Any
 
 import ffmpeg as ff
 
-from processing.engines import cutting, ffmpeg
+from processing.engines import cutting, encoders, ffmpeg
 from processing.engines.ffmpeg import Tracks
 from processing.facts import Facts, Limits, Part
 from processing.presets import Rung, Sound
@@ -123,25 +123,14 @@ def _cascade(picture: Any, sizes: Sequence[tuple[int, int]], tracks: Tracks) -> 
 
 
 def _options(rung: Rung, part: Part, facts: Facts, limits: Limits) -> dict[str, Any]:
-    """Options of one H.264 encoder and its file: the same for every part, so that they join."""
+    """Options of one encoder and its file: the same for every part, so that they join."""
     options: dict[str, Any] = {
         "f": "mp4",
         "video_track_timescale": TIME_SCALE,
         "metadata": f"comment={said_of(part, facts)}",
-        "c:v": "libx264",
-        "preset:v": rung.speed,
-        "profile:v": "high",
-        "crf:v": rung.crf,
-        "maxrate:v": f"{rung.maxrate}k",
-        "bufsize:v": f"{2 * rung.maxrate}k",
-        # Forced by time, so that every rung has its keyframes at the same frames, whatever the rate;
-        # closed, so that each GOP decodes alone; 600 is never reached, as 2 s have 120 frames at most.
+        **encoders.options(rung, min(facts.frame_rate or USUAL, ffmpeg.FASTEST), limits),
+        # Forced by time, so that every rung has its keyframes at the same frames, whatever the rate.
         "force_key_frames:v": keyframes(part.start - facts.start),
-        "sc_threshold:v": 0,
-        "g:v": 600,
-        "flags:v": "+cgop",
-        # Levels and rate control go by a rate that the filters do not tell.
-        "x264-params": f"fps={min(facts.frame_rate or USUAL, ffmpeg.FASTEST):.3f}",
         # Frames keep their own times; the filters have dropped and repeated what there was to.
         "fps_mode:v": "passthrough",
         "enc_time_base:v": f"1/{TIME_SCALE}",
@@ -149,7 +138,6 @@ def _options(rung: Rung, part: Part, facts: Facts, limits: Limits) -> dict[str, 
         "color_trc": "bt709",
         "colorspace": "bt709",
         "color_range": "tv",
-        "threads:v": ffmpeg.threads(limits),
     }
     return {**options, "frames:v": part.frames} if facts.steady else options
 

@@ -135,7 +135,7 @@ def poster(source: Path, tracks: Tracks, size: tuple[int, int], start: float, li
     """
     film = opened(source, limits, ss=start, t=POSTER_STRETCH)
     picture = scaled(whole_frames(film[str(tracks.video)], tracks), size, tracks, "lanczos")
-    picture = picture.filter("thumbnail", n=THUMBNAIL_FRAMES)
+    picture = drawn(picture).filter("thumbnail", n=THUMBNAIL_FRAMES)
     return argv(output(POSTER_FRAME, picture, f="image2", **{"frames:v": 1, "update": 1, "c:v": "png"}), limits)
 
 
@@ -191,6 +191,15 @@ def scaled(picture: Any, size: tuple[int, int], tracks: Tracks, method: str) -> 
         .filter("format", "yuv420p")
         .filter("setsar", 1)
     )
+
+
+def drawn(picture: Any) -> Any:
+    """A scaled picture in RGB, as still images keep it.
+
+    Said in full: left to itself ffmpeg goes by the source's tag, which `scaled` has outdone. Reds of a
+    BT.601 film came out (183, 30, 48) for (200, 50, 50).
+    """
+    return picture.filter("scale", in_color_matrix="bt709", in_range="tv").filter("format", "rgb24")
 
 
 def _toned(picture: Any, tracks: Tracks) -> Any:

@@ -20,6 +20,9 @@ class JoinFailed(Exception):
     """What was joined is not what there was to join: ours, as the pieces were looked at before."""
 
 
+STREAMED = ("h264",)  # what every player of HLS decodes; others are for download
+
+
 @dataclass(frozen=True)
 class Film:
     """The pieces of one rung on one clock; `late` is when its picture begins, in seconds of the film."""
@@ -46,7 +49,7 @@ def package(order: Order) -> Product:
     files: list[Made] = []
     for number, preset in enumerate(order.presets):
         if isinstance(preset, Playlist):
-            files += stream(preset, films, sound, order)
+            files += stream(preset, [film for film in films if film.rung.codec in STREAMED], sound, order)
         else:
             film = next(film for film in films if film.rung.name == preset.name)
             files.append(download(film, sound, order, facts))

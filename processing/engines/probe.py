@@ -27,7 +27,6 @@ WIDEST_PIXEL = 10  # a pixel wider or higher than this is a broken header: the w
 TEXT_CODECS = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
 NO_LANGUAGE = ("und", "zxx", "mul", "mis")  # undetermined, none, several, uncoded
 LONGEST_TITLE = 80  # characters: what a menu shows
-
 MATRICES = {
     "bt709": "bt709",
     "smpte170m": "smpte170m",

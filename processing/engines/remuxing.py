@@ -13,6 +13,7 @@ MEMORY = 1536 * child.MIB  # nothing is decoded; the index of a 6 h film is some
 # A copy runs as fast as the disk, twice, as fast start moves it all: 20 GiB at 10 MB/s are 70 min.
 SLOWEST, ALLOWANCE = 5_000_000, 120  # bytes a second, seconds
 STALL = 300
+LOOKED_AT = 5  # seconds: a GOP, where a film begins within one
 FIRST_FRAME = child.Bounds(seconds=60, stall=60, memory=MEMORY)  # 8K HEVC takes 2 s
 # An MP4's own boxes take 1 % of a film; a broken one may say each frame twice.
 GROWTH, ROOM = 2, 16 * child.MIB
@@ -56,7 +57,7 @@ def copied(order: Order, seen: probe.Look, path: Path) -> Facts | None:
 
 
 def begins(path: Path, made: probe.Look, progress: Progress) -> bool:
-    """Whether the copy's first frame can be decoded: that of an encrypted film cannot."""
+    """Whether one of the copy's first frames can be decoded: that of an encrypted film cannot."""
     shown: list[str] = []
     with suppress(MediaError), probe.blaming(path, FIRST_FRAME, Limits()):
         child.run(first_frame(path, made.tracks), FIRST_FRAME, on_line=shown.append, on_tick=progress.tick)
@@ -75,8 +76,11 @@ def shape(facts: Facts) -> tuple[object, ...]:
 
 
 def first_frame(path: Path, tracks: ffmpeg.Tracks) -> list[str]:
-    """ffmpeg's argv for a line on stdout for the first frame; others are comments."""
-    film = ffmpeg.opened(path, Limits())
+    """ffmpeg's argv for a line on stdout for the first whole frame; others are comments.
+
+    Where it is not told to fail, the decoder makes a grey picture out of noise.
+    """
+    film = ffmpeg.opened(path, Limits(), err_detect="explode", t=LOOKED_AT)
     return ffmpeg.argv(ffmpeg.output("-", film[str(tracks.video)], f="framecrc", **{"frames:v": 1}), Limits())
 
 

@@ -124,7 +124,7 @@ def grab(source: Path, seen: probe.Look, preset: Storyboard, frames: str, limits
     apart = f"{interval(seen.facts, preset):.6f}"
     is_next = f"isnan(prev_selected_t)+gt(floor((t+{SAME})/{apart}),floor((prev_selected_t+{SAME})/{apart}))"
     picture = ffmpeg.whole_frames(film[str(seen.tracks.video)].filter("select", is_next), seen.tracks)
-    picture = ffmpeg.scaled(picture, tile_size(seen.facts, preset), seen.tracks, "bicubic")
+    picture = ffmpeg.drawn(ffmpeg.scaled(picture, tile_size(seen.facts, preset), seen.tracks, "bicubic"))
     options = {
         "f": "image2",
         "c:v": "png",

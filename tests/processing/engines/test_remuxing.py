@@ -112,6 +112,21 @@ def test_remux__matroska_and_transport_stream_become_mp4(tmp_path):
         assert len(frames(made.path)) == 20
 
 
+def test_remux__matroska_whose_first_frames_are_not_timed_to_be_read(tmp_path):
+    source = film(*picture(), *X264, "-bf", "2", name="film.mkv")
+    made = copied(source, tmp_path)
+    assert [shown for _, shown in frames(made.path)] == [shown for _, shown in frames(source)]
+
+
+def test_remux__clock_that_jumps_back_goes_on(tmp_path):
+    half = film(*picture(seconds=2), *sound(), *X264, "-c:a", "aac", name="film.ts").read_bytes()
+    source = tmp_path / "twice.ts"
+    source.write_bytes(half + half)
+    product = remux(source, tmp_path)
+    times = [at for at, _ in frames(product.files[0].path)] if product.files else []
+    assert times == sorted(set(times))
+
+
 def test_remux__vp9_and_opus_become_mp4(tmp_path):
     vp9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
     made = copied(film(*picture(seconds=1), *sound(1), *vp9, name="film.webm"), tmp_path)
