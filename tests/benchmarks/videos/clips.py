@@ -6,7 +6,7 @@ from pathlib import Path
 PHOTOS = Path("/usr/share/backgrounds")
 SCENE = 5  # seconds of each photo: hard cuts and slow pans, as people film
 FRAME = "scale={wide}:{high}:force_original_aspect_ratio=increase,crop={wide}:{high}"
-PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls=6:allf=t,setsar=1,format=yuv420p"
+PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls=3:allf=t,setsar=1,format=yuv420p"
 
 
 def run(*words) -> str:
@@ -20,7 +20,7 @@ def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: st
         return path
     photos = sorted(PHOTOS.glob("*.jpg"))
     if not photos:
-        raise SystemExit(f"there are no photos in {PHOTOS}: apt-get install ubuntu-wallpapers or the like")
+        raise SystemExit(f"there are no photos in {PHOTOS}: apt-get install lomiri-wallpapers-20.04")
     width, height = size
     scenes = -(-seconds // SCENE)
     inputs, graph = [], []
@@ -33,7 +33,7 @@ def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: st
     together = "".join(f"[v{number}]" for number in range(used))
     once = path.with_suffix(".once.mp4")
     graph.append(f"{together}concat=n={used},setpts=N/{rate}/TB[v]")
-    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-g", rate, "-pix_fmt", "yuv420p",
+    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-g", rate, "-pix_fmt", "yuv420p",
                *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")]  # fmt: skip
     quiet = ["-nostdin", "-loglevel", "error", "-y"]
     run("ffmpeg", *quiet, *inputs, "-filter_complex", ";".join(graph), "-map", "[v]", "-r", rate, *encoder, once)

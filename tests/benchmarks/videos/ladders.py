@@ -1,6 +1,6 @@
 """The ladder in parts against one process for each size, and against x264 alone.
 
-    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds]
+    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds] [parts]
 
 Variants take turns; each is measured in a process of its own: wall, CPU and the largest RSS of its
 children. Four workers are worked out from the times the parts took, as the machine may have fewer cores.
@@ -31,14 +31,13 @@ QUIET = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y"]
 class Bench:
     """One clip, its ladder at one speed, and the ways to make it."""
 
-    def __init__(self, source: Path, folder: Path, speed: str) -> None:
+    def __init__(self, source: Path, folder: Path, speed: str, parts: int) -> None:
         self.folder = folder
         self.order = Order(source, folder, limits=Limits())
         product = videos.inspect(self.order)
         self.rungs = tuple(replace(rung, speed=speed) for rung in presets.rungs(product.facts))
         self.order = replace(self.order, facts=product.facts, presets=self.rungs)
-        # As many parts as four workers share evenly: the clip is a minute of a long film.
-        self.parts = videos.inspect(replace(self.order, limits=Limits(part=self.work() / (2 * WORKERS)))).parts
+        self.parts = videos.inspect(replace(self.order, limits=Limits(part=self.work() / parts))).parts
 
     def work(self) -> float:
         """What the plan takes the whole to be, in CPU seconds."""
@@ -164,8 +163,8 @@ def shared(took: dict[str, float], workers: int) -> float:
     return max(free) + took["package"]
 
 
-def measure(source: Path, folder: Path, speed: str, rounds: int) -> dict:
-    bench = Bench(source, folder, speed)
+def measure(source: Path, folder: Path, speed: str, rounds: int, parts: int) -> dict:
+    bench = Bench(source, folder, speed, parts)
     bench.scale_before()
     variants = (bench.one_process_per_rung, bench.one_decode, bench.parts_on_one, bench.parts_on_two, bench.x264_alone)
     taken = {make.__name__: [apart(make)] for make in variants}
@@ -207,9 +206,9 @@ def show(found: dict) -> str:
 
 
 if __name__ == "__main__":
-    seconds, speed, rounds = ([*sys.argv[1:], *("20", "veryfast", "1")[len(sys.argv) - 1 :]])[:3]
+    seconds, speed, rounds, parts = [*sys.argv[1:], *("20", "veryfast", "1", "8")[len(sys.argv) - 1 :]]
     with tempfile.TemporaryDirectory() as scratch:
         source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30)
-        found = measure(source, Path(scratch), speed, int(rounds))
+        found = measure(source, Path(scratch), speed, int(rounds), int(parts))
     sys.stderr.write(show(found))
     sys.stdout.write(json.dumps(found, indent=2) + "\n")

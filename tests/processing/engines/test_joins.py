@@ -12,7 +12,7 @@ from processing.engines import audio, ladder, packaging, videos
 from processing.facts import Limits, Order
 
 LIMITS = Limits(threads=1)
-SMALL = 0.014  # seconds of work: so that six seconds of 320x180 make some parts
+SMALL = 0.018  # seconds of work: so that six seconds of 320x180 make some parts
 NOISE = ("-vf", "geq=random(1)*255:128:128,scale=320:180", "-b:v", "1M", "-x264-params", "open-gop=1")
 KEYS = ("-g", "12", "-keyint_min", "12", "-sc_threshold", "0")
 
@@ -145,7 +145,7 @@ def sums(path):
 @pytest.mark.parametrize("make", [long_one, hidden_start])
 def test_ranges__are_all_that_a_part_reads(make, tmp_path):
     source = make()
-    product = inspected(source, tmp_path, work=0.08)
+    product = inspected(source, tmp_path, work=0.14)
     assert len(product.parts) > 2
     for part in product.parts:
         sparse = holding(source, part.ranges, tmp_path)

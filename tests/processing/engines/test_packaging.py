@@ -14,7 +14,7 @@ from processing.engines import alone, audio, fragments, joining, ladder, packagi
 from processing.errors import Corrupt
 from processing.facts import Limits, Order
 
-LIMITS = Limits(threads=1, part=0.01)
+LIMITS = Limits(threads=1, part=0.017)
 STEPS = tuple(step for step in videos.STEPS if step.make in (audio.encode, ladder.transcode, packaging.package))
 
 
@@ -32,7 +32,7 @@ def tall():
 def whole(tmp_path_factory):
     """Three rungs of ten seconds in some parts, with sound."""
     folder = tmp_path_factory.mktemp("whole")
-    return packaged(tall(), folder, replace(LIMITS, part=1.0))
+    return packaged(tall(), folder, replace(LIMITS, part=1.7))
 
 
 def test_hls__keeps_the_rules(whole):
@@ -127,7 +127,7 @@ CLAPPERS = {
 
 @pytest.mark.parametrize("name", CLAPPERS)
 def test_sound__is_in_time_through_all_parts(name, tmp_path):
-    made = packaged(CLAPPERS[name](), tmp_path, replace(LIMITS, part=0.002))
+    made = packaged(CLAPPERS[name](), tmp_path, replace(LIMITS, part=0.0035))
     for seen_in, heard_in in (("mp4-360", "mp4-360"), ("360.mp4", "audio.mp4")):
         seen_at, heard_at = flashes(made[seen_in].path), beeps(made[heard_in].path)
         assert len(seen_at) >= 3
@@ -136,7 +136,7 @@ def test_sound__is_in_time_through_all_parts(name, tmp_path):
 
 @pytest.mark.parametrize(("picture_late", "sound_late"), [("0", "0.7"), ("0.7", "0")])
 def test_sound__that_begins_apart_from_the_picture_stays_apart(picture_late, sound_late, tmp_path):
-    made = packaged(shifted(picture_late, sound_late), tmp_path, replace(LIMITS, part=0.002))
+    made = packaged(shifted(picture_late, sound_late), tmp_path, replace(LIMITS, part=0.0035))
     gap = float(picture_late) - float(sound_late)
     for seen_in, heard_in in (("mp4-360", "mp4-360"), ("360.mp4", "audio.mp4")):
         first_flash, first_beep = flashes(made[seen_in].path)[0], beeps(made[heard_in].path)[0]

@@ -84,7 +84,7 @@ def test_inspect__short_film_is_one_part_of_all_its_frames(tmp_path):
 
 def test_inspect__parts_are_cut_by_work(tmp_path):
     source = film(*picture(seconds=6), *X264, "-g", "10")
-    assert len(inspected(source, tmp_path, part=0.01).parts) > len(inspected(source, tmp_path, part=0.02).parts) > 1
+    assert len(inspected(source, tmp_path, part=0.017).parts) > len(inspected(source, tmp_path, part=0.034).parts) > 1
 
 
 def test_inspect__says_how_picture_and_sound_are_stored(tmp_path):
@@ -117,7 +117,7 @@ def test_inspect__clock_begins_where_the_container_says(tmp_path):
 
 def test_inspect__frames_without_times_are_one_part_left_to_ffmpeg(tmp_path):
     source = film(*picture(seconds=6), "-c:v", "mpeg4", "-bf", "2", "-g", "10", name="film.avi")
-    product = inspected(source, tmp_path, part=0.01)
+    product = inspected(source, tmp_path, part=0.017)
     assert not product.facts.steady
     assert len(product.parts) == 1
     assert lowest(source, tmp_path).duration == pytest.approx(6, abs=0.2)
@@ -127,14 +127,14 @@ def test_inspect__header_that_claims_ninety_hours_changes_no_part(tmp_path):
     data = bytearray(film(*picture(seconds=6), *X264, "-g", "10", name="film.mkv").read_bytes())
     struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, 90 * 3_600_000)  # milliseconds
     (tmp_path / "lie.mkv").write_bytes(data)
-    product = inspected(tmp_path / "lie.mkv", tmp_path, part=0.01)
+    product = inspected(tmp_path / "lie.mkv", tmp_path, part=0.017)
     assert product.facts.duration == product.parts[-1].end == pytest.approx(6, abs=0.2)
     assert sum(part.frames for part in product.parts) == 60
 
 
 def test_inspect__fragments_all_over_the_file_have_no_ranges(tmp_path):
     pieces = film(*picture(seconds=6), *X264, "-g", "10", "-movflags", "+frag_keyframe+empty_moov")
-    product = inspected(pieces, tmp_path, part=0.01)
+    product = inspected(pieces, tmp_path, part=0.017)
     assert len(product.parts) > 1
     assert {part.ranges for part in product.parts} == {()}
 
