@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
 
-import pillow_heif
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from processing.engines import jxl, raw
+from processing.engines import heif, jxl, raw
 from processing.errors import (
     Corrupt,
     Empty,
@@ -43,11 +42,8 @@ SIGNATURES = re.compile(
 READ_WHOLE = re.compile(rb"RIFF....WEBP|....ftyp|\xff\x0a|....JXL ", re.DOTALL)
 WHOLE_BYTES = 256 * 1024 * 1024
 
+heif.register()
 raw.register()
-
-# An embedded thumbnail may show what was cut out of the picture since; depth and gain maps are no use
-# here. One thread: the other cores have pictures of their own.
-pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 # Types seen or possible from decoders fed with hostile bytes. Not `Exception`: a time limit or a lost
 # lease, raised into the middle of a decode, is not the file's fault.

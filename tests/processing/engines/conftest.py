@@ -1,5 +1,9 @@
 import pytest
 
+from processing.engines import heif
+
+heif.load()  # to write them, too
+
 
 @pytest.fixture
 def save(tmp_path):

@@ -1,6 +1,8 @@
 """HEIF, made here: turned once, in its own colours, and refused like everything else where it is broken."""
 
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pillow_heif
@@ -30,6 +32,24 @@ from processing.errors import Corrupt, MediaError, TooLarge, TooManyPixels, Unsu
 def test_inspect__heif_known_by_its_content(save):
     facts = inspect(save(quarters(64, 64), "HEIF"))
     assert (facts.kind, facts.format, facts.width, facts.height, facts.frames) == ("image", "HEIF", 64, 64, 1)
+
+
+LAZILY = """
+import sys
+from pathlib import Path
+from processing.engines.images import inspect
+from processing.facts import Order
+for name in sys.argv[1:]:
+    print(inspect(Order(Path(name), Path("/tmp"))).facts.format, "pillow_heif" in sys.modules)
+"""
+
+
+def test_inspect__library_of_heif_is_loaded_by_the_first_of_them(tmp_path):
+    for name in ("JPEG", "AVIF", "HEIF"):
+        quarters(64, 64).save(tmp_path / name, name)
+    argv = [sys.executable, "-c", LAZILY, *(str(tmp_path / name) for name in ("JPEG", "AVIF", "HEIF", "HEIF"))]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    assert said.split("\n")[:-1] == ["JPEG False", "AVIF False", "HEIF True", "HEIF True"]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
