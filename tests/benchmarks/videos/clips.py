@@ -6,7 +6,7 @@ from pathlib import Path
 PHOTOS = Path("/usr/share/backgrounds")
 SCENE = 5  # seconds of each photo: hard cuts and slow pans, as people film
 FRAME = "scale={wide}:{high}:force_original_aspect_ratio=increase,crop={wide}:{high}"
-PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls=3:allf=t,setsar=1,format=yuv420p"
+PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls=5:allf=t,setsar=1,format=yuv420p"
 
 
 def run(*words) -> str:
