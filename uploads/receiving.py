@@ -267,12 +267,21 @@ def forget(upload: Upload) -> None:
 
 def sweep() -> dict[str, int]:
     """End what is whole and was left so by a process that died, and give up what nobody goes on with."""
-    return {"finished": sum(map(finish_left, left_whole())), "expired": sum(map(expire, expired()))}
+    return {"finished": sum(map(finish_or_go_on, left_whole())), "expired": sum(map(expire, expired()))}
 
 
 def left_whole() -> Iterator[UUID]:
     whole = Upload.objects.filter(original=None, length=F("offset"))
     return whole.exclude(lease_until__gt=Now()).values_list("pk", flat=True).iterator()
+
+
+def finish_or_go_on(upload_id: UUID) -> bool:
+    """One that cannot be ended now, in an outage of the store, keeps no other waiting and is tried again."""
+    try:
+        return finish_left(upload_id)
+    except Exception:
+        log.exception("upload %s", upload_id)
+        return False
 
 
 def finish_left(upload_id: UUID) -> bool:

@@ -17,7 +17,7 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.models import Run
-from tests.conftest import photo_bytes
+from tests.conftest import new_photo_bytes, photo_bytes
 from tests.uploads.web import BODY, VERSION, HalfPatch, Web, create, metadata, offset, patch, row_of
 from tests.waiting import until
 from uploads import garbage, incoming, receiving
@@ -438,7 +438,8 @@ def whole_but_not_ended(program: httpx.Client, data: bytes) -> str:
     row = row_of(place)
     with incoming.path_of(row).open("ab") as file:
         file.write(data[-1:])
-    Upload.objects.update(offset=len(data), hashing=None, lease_until=now() - timedelta(seconds=1), holder="dead")
+    died = {"lease_until": now() - timedelta(seconds=1), "holder": "dead"}
+    Upload.objects.filter(pk=row.pk).update(offset=len(data), hashing=None, **died)
     return place
 
 
@@ -460,6 +461,16 @@ def test_left_whole__is_ended_by_the_sweep(program, in_place):
     assert receiving.sweep()["finished"] == 1
     assert kept(Original.objects.get()) == data
     assert Run.objects.get().original == Original.objects.get()
+
+
+def test_left_whole__that_cannot_be_ended_now_is_kept_and_holds_up_no_other(program):
+    incoming.path_of(row_of(whole_but_not_ended(program, photo_bytes()))).unlink()
+    data = new_photo_bytes()
+    whole_but_not_ended(program, data)
+    Upload.objects.update(expires_at=now() - timedelta(days=1))
+    assert receiving.sweep()["finished"] == 1
+    assert kept(Original.objects.get()) == data
+    assert Upload.objects.filter(original=None).count() == 1
 
 
 def test_left_whole__of_no_kind_we_take_is_dropped_by_the_sweep(program):
