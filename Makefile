@@ -15,7 +15,8 @@ run: setup
 	@exec $(PY) manage.py serve
 
 test: setup-test
-	$(PY) -m pytest
+	$(PY) -m pytest tests/processing/engines --numprocesses auto
+	$(PY) -m pytest --ignore tests/processing/engines
 	@echo "Once more on PostgreSQL: what talks to the database …"
 	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines
 
