@@ -9,6 +9,7 @@ from typing import Any
 from processing import costs, presets
 from processing.engines import (
     audio,
+    cutting,
     drafts,
     images,
     ladder,
@@ -71,10 +72,10 @@ class Step:
     memory: Callable[[Facts, Part | None], int] = costs.little
 
 
-# Paces are those of one busy core of 2.4 GHz; the first jobs correct them (`estimates.Measure`).
+# Paces were fitted with `costs`, on one thread; the first jobs correct them (`estimates.Measure`).
 PIPELINES: Mapping[str, tuple[Step, ...]] = {
     "image": (
-        Step("inspect", sandboxed(images.inspect), "images", pace=0.1),
+        Step("inspect", sandboxed(images.inspect), "images", pace=0.17),
         Step(
             "thumbnails",
             sandboxed(images.render),
@@ -83,22 +84,22 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             presets.image_files,
             weight=9,
             work=costs.pictures,
-            pace=0.06,
+            pace=0.07,
             memory=costs.picture_bytes,
         ),
     ),
     "video": (
-        Step("inspect", videos.inspect, "videos", pace=0.3),
+        Step("inspect", videos.inspect, "videos", pace=0.17),
         # What people can watch or see soon goes first.
-        Step("source", remuxing.remux, "videos", ("inspect",), presets.source, work=costs.copying, pace=0.02),
+        Step("source", remuxing.remux, "videos", ("inspect",), presets.source, work=costs.copying, pace=0.003),
         Step(
             "draft",
             drafts.make_draft,
             "videos",
             ("inspect",),
             weight=2,
-            work=costs.decoding,
-            pace=0.01,
+            work=costs.draft,
+            pace=cutting.ENCODING,
             works_for="package",
             told=draft_of,
             is_hasty=True,
@@ -110,8 +111,8 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.poster,
-            work=costs.poster,
-            pace=0.02,
+            work=costs.stretch,
+            pace=0.004,
             memory=costs.film_bytes,
         ),
         Step(
@@ -120,8 +121,8 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             weight=2,
-            work=costs.copying,
-            pace=0.02,
+            work=costs.sound,
+            pace=0.016,
             works_for="package",
             told=presets.sound,
         ),
@@ -132,7 +133,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             ("inspect",),
             weight=88,
             work=costs.ladder,
-            pace=0.02,
+            pace=cutting.ENCODING,
             by_parts=True,
             works_for="package",
             told=presets.rungs,
@@ -145,8 +146,8 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             ("inspect", "ladder", "audio"),
             presets.packages,
             weight=2,
-            work=costs.copying,
-            pace=0.02,
+            work=costs.packing,
+            pace=0.013,
             is_set=True,
             reads_original=False,
         ),
@@ -156,8 +157,8 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.storyboard,
-            work=costs.copying,
-            pace=0.1,
+            work=costs.keyframes,
+            pace=0.0022,
             memory=costs.film_bytes,
         ),
         Step(
@@ -166,11 +167,13 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.preview,
-            work=costs.poster,
-            pace=0.05,
+            work=costs.stretch,
+            pace=0.006,
             memory=costs.film_bytes,
         ),
-        Step("subtitles", subtitles.extract, "videos", ("inspect",), presets.subtitles, work=costs.copying, pace=0.02),
+        Step(
+            "subtitles", subtitles.extract, "videos", ("inspect",), presets.subtitles, work=costs.copying, pace=0.0015
+        ),
     ),
 }
 QUEUES = ("images", "videos", "default")
