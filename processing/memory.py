@@ -1,6 +1,7 @@
 """Not starting what would not fit: a worker's memory, less what its running jobs have stated."""
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,9 +36,12 @@ def stated(job: Job) -> int:
 @contextmanager
 def deciding() -> Iterator[None]:
     """Hold off this machine's other workers, and our other hands, from seeing the same room."""
-    with (settings.SCRATCH / "admission.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    handle = os.open(settings.SCRATCH, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def fits(bytes_: int, worker: str) -> bool:

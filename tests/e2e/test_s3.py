@@ -32,9 +32,9 @@ def client(service: Service) -> Any:
 
 
 def files_here(service: Service) -> list[str]:
-    """Whatever lies on this machine that should lie in the store; a lock that workers share is not of it."""
+    """Whatever lies on this machine that should lie in the store."""
     found = [*(service.data / "media").rglob("*"), *(service.data / "scratch").rglob("*")]
-    return [str(path) for path in found if path.is_file() and path.suffix != ".lock"]
+    return [str(path) for path in found if path.is_file()]
 
 
 def running_jobs(client: httpx.Client, ids: list[str]) -> set[int]:

@@ -29,7 +29,7 @@ from processing.heartbeat import JobLost
 from processing.models import Job, JobStatus, Rendition, Run, RunStatus
 from processing.pipelines import Step
 from processing.presets import ImagePreset
-from tests.conftest import photo_bytes
+from tests.conftest import new_photo_bytes
 from uploads import garbage, keeping
 from uploads.models import Original
 
@@ -114,7 +114,7 @@ class Service:
 
     def upload(self, _: int) -> None:
         if Original.objects.count() < 2:
-            self.owe(keeping.keep(self.owner, "photo.jpg", io.BytesIO(photo_bytes((40, 30)))))
+            self.owe(keeping.keep(self.owner, "photo.jpg", io.BytesIO(new_photo_bytes())))
 
     def owe(self, original: Original) -> None:
         self.owed.update((original.pk, preset.name) for preset in PRESETS)
@@ -255,9 +255,9 @@ def drop_all(keys: set[str]) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' pipeline, and a count of what it publishes."""
 
-    def record(job: Job, item: Any) -> None:
-        record_file(job, item)
-        published[job.run.original_id, item.made.preset] += 1
+    def record(job: Job, made: Made, item: Any) -> None:
+        record_file(job, made, item)
+        published[job.run.original_id, made.preset] += 1
 
     record_file = publishing.record_file
     monkeypatch.setattr(publishing, "record_file", record)

@@ -440,7 +440,8 @@ def test_renditions__companions_stand_under_the_file_that_refers_to_them(upload,
         ("360.m3u8", "application/vnd.apple.mpegurl", 7),
         ("360.mp4", "video/mp4", 7),
     ]
-    assert rendition["files"][0]["url"].startswith("http://testserver/media/renditions/360.m3u8?")
+    assert rendition["files"][0]["url"].startswith(f"http://testserver/play/{original.pk}/")
+    assert rendition["files"][1]["url"].startswith("http://testserver/media/renditions/360.mp4?")
 
 
 def test_srcset__has_the_webp_sizes_smallest_first_with_whole_addresses(upload, program):
@@ -488,6 +489,7 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "get /api/originals",
         "post /api/originals",
         "get /api/originals/{original_id}",
+        "patch /api/originals/{original_id}",
         "delete /api/originals/{original_id}",
         "post /api/originals/{original_id}/retry",
         "post /api/originals/{original_id}/cancel",

@@ -4,7 +4,7 @@ import { dropped, picked } from "./gathering.js";
 import { show } from "./live.js";
 import { Gauge } from "./pace.js";
 import { total } from "./total.js";
-import { begun } from "./unfinished.js";
+import { begun, giveUp } from "./unfinished.js";
 import * as uplink from "./uplink.js";
 import { announce, size, time, word } from "./words.js";
 
@@ -132,6 +132,7 @@ class Sending {
   cancel() {
     if (this.status !== "refused") giveBack(this.file);
     if (this.id) uplink.drop(this.id);
+    else giveUp(begun(this.file));
     this.remove();
   }
 

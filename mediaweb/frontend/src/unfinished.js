@@ -9,10 +9,13 @@ export function begun(file) {
     && Number(dataset.modified) === file.lastModified);
 }
 
-document.getElementById("unfinished")?.addEventListener("click", async (event) => {
+document.getElementById("unfinished")?.addEventListener("click", (event) => {
   const row = event.target.closest("[data-url]");
   if (event.target.closest("[data-do=choose]")) document.querySelector("#zone input[name=file]").click();
-  if (!event.target.closest("[data-do=cancel]")) return;
-  const answer = await terminate(row.dataset.url).catch(() => null);
-  if (answer?.ok || answer?.status === 404) row.remove();
+  if (event.target.closest("[data-do=cancel]")) giveUp(row);
 });
+
+export async function giveUp(row) {
+  const answer = row && (await terminate(row.dataset.url).catch(() => null));
+  if (answer?.ok || answer?.status === 404) row.remove();
+}
