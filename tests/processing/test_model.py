@@ -21,7 +21,7 @@ from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processing import doorbells, pipelines, publishing, runner, storage, summary
+from processing import doorbells, pipelines, publishing, runner, storage, summary, sweeping
 from processing.bridge import connection
 from processing.errors import Corrupt
 from processing.facts import Facts, Made, Order, Product
@@ -178,9 +178,9 @@ class Service:
         runner.hand_back(worker(number))
 
     def sweep(self, _: int) -> None:
-        Job.objects.update(rung_at=now() - runner.UNANSWERED * 2)
+        Job.objects.update(rung_at=now() - sweeping.UNANSWERED * 2)
         Job.objects.filter(not_before__isnull=False).update(not_before=now() - timedelta(seconds=1))
-        runner.sweep()
+        sweeping.sweep()
 
     def cancel(self, number: int) -> None:
         for run_id in one_of(ids(Run), number):
