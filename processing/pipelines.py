@@ -52,7 +52,7 @@ class Step:
     A step that `works_for` another one works only while that one owes something, and is `told` of what
     it is to be; where the other one needs it, it leaves pieces for it. `is_hasty` work lets people see
     something sooner, and is left out where others wait in line. A step of pieces alone does without
-    the original: it `reads_original` no more.
+    the original: it `reads_original` no more. An original `is_ready_without` an extra that cannot be made.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Step:
     told: Callable[[Facts], tuple[Preset, ...]] = nothing
     is_hasty: bool = False
     reads_original: bool = True
+    is_ready_without: bool = False
     work: Callable[[Facts, Part | None], float] = costs.one
     pace: float = 1
     memory: Callable[[Facts, Part | None], int] = costs.little
@@ -103,6 +104,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             works_for="package",
             told=draft_of,
             is_hasty=True,
+            is_ready_without=True,
             memory=costs.film_bytes,
         ),
         Step(
@@ -114,6 +116,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             work=costs.stretch,
             pace=0.004,
             memory=costs.film_bytes,
+            is_ready_without=True,
         ),
         Step(
             "audio",
@@ -160,6 +163,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             work=costs.keyframes,
             pace=0.0022,
             memory=costs.film_bytes,
+            is_ready_without=True,
         ),
         Step(
             "preview",
@@ -170,9 +174,17 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             work=costs.stretch,
             pace=0.006,
             memory=costs.film_bytes,
+            is_ready_without=True,
         ),
         Step(
-            "subtitles", subtitles.extract, "videos", ("inspect",), presets.subtitles, work=costs.copying, pace=0.0015
+            "subtitles",
+            subtitles.extract,
+            "videos",
+            ("inspect",),
+            presets.subtitles,
+            work=costs.copying,
+            pace=0.0015,
+            is_ready_without=True,
         ),
     ),
 }
@@ -182,6 +194,11 @@ QUEUES = ("images", "videos", "default")
 def step_named(kind: str, name: str) -> Step:
     """The step of that name in that kind's pipeline."""
     return next(step for step in PIPELINES[kind] if step.name == name)
+
+
+def extras(kind: str) -> set[str]:
+    """The steps that an original is ready without, where they have failed."""
+    return {step.name for step in PIPELINES[kind] if step.is_ready_without}
 
 
 def ready(kind: str, undone: Collection[str]) -> list[str]:

@@ -183,7 +183,8 @@ def renew_files(run: Run, again: Collection[str], *, others: bool) -> int:
     # Who is at work was told what was missing before: he begins again only where that has just changed.
     done = run.jobs.filter(status=JobStatus.SUCCEEDED, step__in=stale)
     at_work = run.jobs.filter(status=JobStatus.RUNNING, step__in=outdated)
-    return owe_again(done | at_work) + owe_steps(run)
+    given_up = owed.failed_extras(run).filter(step__in=stale)
+    return owe_again(done | at_work | given_up) + owe_steps(run)
 
 
 def run(job_id: int, worker: str) -> None:
