@@ -1,20 +1,30 @@
 """What a step takes of a worker: work in units that its seconds grow with, and memory. Pure arithmetic.
 
-A unit is about a megapixel that is encoded. Each function's constants are what its other costs came
-to in such units; the seconds of a unit are measured as the service works (see `estimates`).
+Each function has a unit of its own, and what a job costs beside it in such units. They were fitted to
+CPU seconds of one thread on a busy core of 2.4 GHz: two or three files each, so they are a beginning.
+The seconds of a unit are then measured as the service works (see `estimates`).
 """
 
 from processing import presets
+from processing.engines import cutting
 from processing.facts import Facts, Part
 
-MEGAPIXEL = 1e6
-# Opening a file, the sandbox, storage and rows cost a small image as much as 1.5 of its megapixels do
-# (0.4 MP: 0.10 s, 12 MP: 0.75 s).
-OPENING = 1.5
-# Of a source's pixel against an encoded one: decoding and scaling at veryfast (720p alone against four rungs).
-DECODING = 0.3
-# Starting ffmpeg, looking at what it made and storing it cost a second of 360p, which are 6 megapixels.
-STARTING = 6.0
+MEGAPIXEL, MEGABYTE = 1e6, 1e6
+# Opening a file in a new sandbox costs as much as 2.5 of a photo's megapixels: 64 x 64 took 0.18 s, 12 MP 1.07 s.
+OPENING = 2.5
+# Of a source's pixel against an encoded one.
+DECODING = cutting.DECODING / cutting.ENCODING
+# Of starting ffmpeg and looking at what it made: 10 and 30 s of 360p took 1.6 and 4.5 s.
+STARTING = 9.0
+# Of a draft's picture in haste: its whole job is 11 % of the ladder of a 1080p film, of which decoding is 8.
+DRAFTED = 0.13
+# Two runs of ffprobe and one of ffmpeg, in seconds of what each unit then costs: megapixels decoded of a
+# stretch of film (poster 0.23 s at 360p, 0.69 at 1080p; preview 0.45 and 1.0), and megabytes copied
+# (0.31 s of 12 MB, 0.39 of 25).
+LOOKING, COPYING = 50.0, 100.0
+SOUNDING = 3.0  # seconds of sound: 10 s took 0.21, 30 s took 0.53
+PACKING = 25.0  # megabytes, for each rung: one took 0.4 s, four 1.4, and 2 MB more 0.03
+KEYFRAMES = 1 / 8  # of decoding all: what decoding keyframes alone costs
 
 
 def one(facts: Facts, part: Part | None) -> float:
@@ -23,28 +33,43 @@ def one(facts: Facts, part: Part | None) -> float:
 
 
 def pictures(facts: Facts, part: Part | None) -> float:
-    """Of decoding every pixel of an image once: its sizes are smaller, and cost in proportion."""
+    """Of decoding every pixel of an image once: its sizes are smaller, and cost in proportion. Megapixels."""
     return OPENING + frame(facts) * facts.frames
 
 
 def ladder(facts: Facts, part: Part | None) -> float:
-    """Of encoding a part, or a whole video, into all its rungs from one decode."""
+    """Of encoding a part, or a whole video, into all its rungs from one decode. Megapixels encoded."""
     return STARTING + frames(facts, part) * (DECODING * frame(facts) + encoded(facts))
 
 
-def decoding(facts: Facts, part: Part | None) -> float:
-    """Of decoding a whole video for one small picture of it."""
-    return STARTING + frames(facts, part) * (DECODING * frame(facts) + 0.1)
+def draft(facts: Facts, part: Part | None) -> float:
+    """Of encoding a whole video in haste, in its smallest size. Megapixels encoded."""
+    return STARTING + frames(facts, part) * (DECODING * frame(facts) + DRAFTED)
+
+
+def stretch(facts: Facts, part: Part | None) -> float:
+    """Of decoding two seconds in all: a few stretches of most videos. Megapixels decoded."""
+    return LOOKING + 2 * (facts.frame_rate or 0) * frame(facts)
+
+
+def keyframes(facts: Facts, part: Part | None) -> float:
+    """Of decoding the keyframes of a whole video. Megapixels decoded."""
+    return LOOKING + KEYFRAMES * frames(facts, part) * frame(facts)
 
 
 def copying(facts: Facts, part: Part | None) -> float:
-    """Of reading a whole video without decoding its pictures: seconds of it."""
-    return STARTING + (facts.duration or 0)
+    """Of reading a whole file without decoding its pictures. Megabytes."""
+    return COPYING + (facts.duration or 0) * facts.bit_rate / 8 / MEGABYTE
 
 
-def poster(facts: Facts, part: Part | None) -> float:
-    """Of a stretch of two seconds, which most videos have."""
-    return STARTING + 2 * (facts.frame_rate or 0) * frame(facts)
+def sound(facts: Facts, part: Part | None) -> float:
+    """Of encoding the sound, if there is any. Seconds of it."""
+    return SOUNDING + (facts.duration or 0 if facts.audio_track is not None else 0)
+
+
+def packing(facts: Facts, part: Part | None) -> float:
+    """Of joining the parts of each rung. Megabytes, at the most that a rung may have."""
+    return sum(PACKING + (facts.duration or 0) * rung.maxrate * 1000 / 8 / MEGABYTE for rung in presets.rungs(facts))
 
 
 def frame(facts: Facts) -> float:
@@ -58,12 +83,13 @@ def frames(facts: Facts, part: Part | None) -> float:
 
 
 MIB = 1 << 20
-# What a step holds beside its pictures: ffmpeg or the sandbox, and our own part in it (RSS, 64 x 64 media: 55-70).
+# What a step holds beside its pictures: ffmpeg or the sandbox, and our own part in it (RSS: ffmpeg copying 62 MiB).
 BASE = 80 * MIB
 PIXEL = 6  # bytes: an RGBA decode and a copy on its way to the first size; 100 MP stay under 700 MB
 # The ladder of a 1080p film (3.6 MP in its four rungs) touched 552 MiB at veryfast: x264's lookahead
 # and references, 36 pictures or so for each rung, and the decoder's own.
-RUNG_PIXEL, SOURCE_PIXEL = 120, 30  # bytes
+# A poster of it held 149 MiB, a preview 117, a storyboard 66.
+RUNG_PIXEL, SOURCE_PIXEL = 115, 40  # bytes
 
 
 def little(facts: Facts, part: Part | None) -> int:

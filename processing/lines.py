@@ -15,8 +15,9 @@ from django.utils.timezone import now
 from processing import speeds
 from processing.models import Job, JobStatus, Run
 
-# Of one owner in one list. Enough that a list never runs dry between a claim and the next one let in
-# (10 ms; 8 workers take a job of 100 ms from it each), few enough that a stranger waits for seconds.
+# Of one owner in one list. Enough that a list does not run dry between a claim and the next one let in,
+# which is two transactions, and that a few workers can take from it at once; few enough that a stranger
+# waits for eight jobs and no more.
 WINDOW = 8
 FIRST = ("rank", "run", "pk")
 LISTED = {"queued_at": Now(), "rung_at": Now(), "not_before": None, "held_at": None}

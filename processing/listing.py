@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import QueryDict
 
 from processing.models import Job, JobStatus, Rendition, Run, RunStatus
 from processing.standing import Lines, Standing
 
 PAGE = 50
+# What a retry would owe again: of a ready run, an extra that failed.
+RETRYABLE = Q(status__in=(RunStatus.FAILED, RunStatus.CANCELED)) | Q(
+    Exists(Job.objects.filter(run=OuterRef("pk"), status=JobStatus.FAILED)), status=RunStatus.READY
+)
 THUMBNAILS = ("webp-160", "webp-320", "webp-640", "poster")  # the first there is
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from processing import pipelines
 from processing.facts import Facts
-from processing.models import Run
+from processing.models import JobStatus, Run
 from processing.pipelines import Step
 from processing.presets import Preset
 
@@ -63,9 +63,17 @@ def steps_owing(presets: Mapping[str, Collection[Preset]], names: Collection[str
 
 
 def is_all_there(run: Run) -> bool:
-    """Whether there is nothing that today's pipeline would still do: no step, no file."""
+    """Whether there is nothing that today's pipeline would still do: no step, no file but those of failed extras."""
     steps = {step.name for step in pipelines.PIPELINES[run.kind]}
-    return steps <= set(run.jobs.values_list("step", flat=True)) and not any(missing(run).values())
+    if not steps <= set(run.jobs.values_list("step", flat=True)):
+        return False
+    given_up = set(failed_extras(run).values_list("step", flat=True))
+    return not any(gap for step, gap in missing(run).items() if step not in given_up)
+
+
+def failed_extras(run: Run) -> Any:
+    """The jobs that failed and that the original is ready without."""
+    return run.jobs.filter(status=JobStatus.FAILED, step__in=pipelines.extras(run.kind))
 
 
 def unwanted(run: Run) -> Any:

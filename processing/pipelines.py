@@ -9,6 +9,7 @@ from typing import Any
 from processing import costs, presets
 from processing.engines import (
     audio,
+    cutting,
     drafts,
     images,
     ladder,
@@ -51,7 +52,7 @@ class Step:
     A step that `works_for` another one works only while that one owes something, and is `told` of what
     it is to be; where the other one needs it, it leaves pieces for it. `is_hasty` work lets people see
     something sooner, and is left out where others wait in line. A step of pieces alone does without
-    the original: it `reads_original` no more.
+    the original: it `reads_original` no more. An original `is_ready_without` an extra that cannot be made.
     """
 
     name: str
@@ -66,15 +67,16 @@ class Step:
     told: Callable[[Facts], tuple[Preset, ...]] = nothing
     is_hasty: bool = False
     reads_original: bool = True
+    is_ready_without: bool = False
     work: Callable[[Facts, Part | None], float] = costs.one
     pace: float = 1
     memory: Callable[[Facts, Part | None], int] = costs.little
 
 
-# Paces are those of one busy core of 2.4 GHz; the first jobs correct them (`estimates.Measure`).
+# Paces were fitted with `costs`, on one thread; the first jobs correct them (`estimates.Measure`).
 PIPELINES: Mapping[str, tuple[Step, ...]] = {
     "image": (
-        Step("inspect", sandboxed(images.inspect), "images", pace=0.1),
+        Step("inspect", sandboxed(images.inspect), "images", pace=0.17),
         Step(
             "thumbnails",
             sandboxed(images.render),
@@ -83,25 +85,26 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             presets.image_files,
             weight=9,
             work=costs.pictures,
-            pace=0.06,
+            pace=0.07,
             memory=costs.picture_bytes,
         ),
     ),
     "video": (
-        Step("inspect", videos.inspect, "videos", pace=0.3),
+        Step("inspect", videos.inspect, "videos", pace=0.17),
         # What people can watch or see soon goes first.
-        Step("source", remuxing.remux, "videos", ("inspect",), presets.source, work=costs.copying, pace=0.02),
+        Step("source", remuxing.remux, "videos", ("inspect",), presets.source, work=costs.copying, pace=0.003),
         Step(
             "draft",
             drafts.make_draft,
             "videos",
             ("inspect",),
             weight=2,
-            work=costs.decoding,
-            pace=0.01,
+            work=costs.draft,
+            pace=cutting.ENCODING,
             works_for="package",
             told=draft_of,
             is_hasty=True,
+            is_ready_without=True,
             memory=costs.film_bytes,
         ),
         Step(
@@ -110,9 +113,10 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.poster,
-            work=costs.poster,
-            pace=0.02,
+            work=costs.stretch,
+            pace=0.004,
             memory=costs.film_bytes,
+            is_ready_without=True,
         ),
         Step(
             "audio",
@@ -120,8 +124,8 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             weight=2,
-            work=costs.copying,
-            pace=0.02,
+            work=costs.sound,
+            pace=0.016,
             works_for="package",
             told=presets.sound,
         ),
@@ -132,7 +136,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             ("inspect",),
             weight=88,
             work=costs.ladder,
-            pace=0.02,
+            pace=cutting.ENCODING,
             by_parts=True,
             works_for="package",
             told=presets.rungs,
@@ -145,8 +149,8 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             ("inspect", "ladder", "audio"),
             presets.packages,
             weight=2,
-            work=costs.copying,
-            pace=0.02,
+            work=costs.packing,
+            pace=0.013,
             is_set=True,
             reads_original=False,
         ),
@@ -156,9 +160,10 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.storyboard,
-            work=costs.copying,
-            pace=0.1,
+            work=costs.keyframes,
+            pace=0.0022,
             memory=costs.film_bytes,
+            is_ready_without=True,
         ),
         Step(
             "preview",
@@ -166,11 +171,21 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.preview,
-            work=costs.poster,
-            pace=0.05,
+            work=costs.stretch,
+            pace=0.006,
             memory=costs.film_bytes,
+            is_ready_without=True,
         ),
-        Step("subtitles", subtitles.extract, "videos", ("inspect",), presets.subtitles, work=costs.copying, pace=0.02),
+        Step(
+            "subtitles",
+            subtitles.extract,
+            "videos",
+            ("inspect",),
+            presets.subtitles,
+            work=costs.copying,
+            pace=0.0015,
+            is_ready_without=True,
+        ),
     ),
 }
 QUEUES = ("images", "videos", "default")
@@ -179,6 +194,11 @@ QUEUES = ("images", "videos", "default")
 def step_named(kind: str, name: str) -> Step:
     """The step of that name in that kind's pipeline."""
     return next(step for step in PIPELINES[kind] if step.name == name)
+
+
+def extras(kind: str) -> set[str]:
+    """The steps that an original is ready without, where they have failed."""
+    return {step.name for step in PIPELINES[kind] if step.is_ready_without}
 
 
 def ready(kind: str, undone: Collection[str]) -> list[str]:

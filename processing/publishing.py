@@ -15,6 +15,10 @@ from processing.facts import Made, Piece, Product
 from processing.heartbeat import JobLost
 from processing.models import Job, Rendition, Run
 from processing.pipelines import Step
+from processing.presets import Sound
+
+# A local folder is served by what its files' names end in, and an .mp4 would be a video.
+SUFFIXES = {Sound.content_type: ".m4a"}
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,11 @@ class Published:
 def key_of(job: Job, made: Made | Piece) -> str:
     """The fenced key: no two attempts at a job ever write to the same place."""
     if isinstance(made, Piece):
-        folder, name = storage.PIECES, f"{made.name}.{job.part}"
+        folder, name, suffix = storage.PIECES, f"{made.name}.{job.part}", made.path.suffix
     else:
-        folder, name = (
-            storage.RENDITIONS,
-            f"{made.preset}.{slugify(Path(made.name).stem)}" if made.name else made.preset,
-        )
-    return f"{folder}/{job.run.original_id}/{name}.{job.pk}-{job.attempt}{made.path.suffix}"
+        name = f"{made.preset}.{slugify(Path(made.name).stem)}" if made.name else made.preset
+        folder, suffix = storage.RENDITIONS, SUFFIXES.get(made.content_type, made.path.suffix)
+    return f"{folder}/{job.run.original_id}/{name}.{job.pk}-{job.attempt}{suffix}"
 
 
 def upload(job: Job, product: Product) -> list[Published]:

@@ -1,7 +1,7 @@
 """Bring an original's jobs and renditions in line with its pipeline, whatever dies on the way.
 
 Rows are the truth, messages are doorbells: a change of jobs works out what is owed next and rings
-for it; `run` answers a ring; the sweep rings again where a ring was lost. Everything here may be
+for it; `run` answers a ring; `sweeping` rings again where a ring was lost. Everything here may be
 called twice, at any time, by anybody.
 """
 
@@ -43,13 +43,11 @@ from processing.presets import Preset
 log = logging.getLogger(__name__)
 
 ERRORS_ALLOWED = 5  # tries when the fault is ours: the backoff below makes that half a minute
-CRASHES_ALLOWED = 3  # a job that took its worker down this often is the cause of it
 BACKOFF = timedelta(seconds=2)  # before the second try; doubled for each later one
 # A store or a disk out of service is no job's error. After a day of it, which is 2880 tries, it is counted
 # as one all the same: perhaps it is this job that fills the disk.
 OUTAGES_ALLOWED = 2880
 OUTAGE_PAUSE = timedelta(seconds=30)
-UNANSWERED = timedelta(seconds=10)  # from a message's leaving the list to the claim takes milliseconds
 
 
 def start(original: Any) -> Run:
@@ -185,7 +183,8 @@ def renew_files(run: Run, again: Collection[str], *, others: bool) -> int:
     # Who is at work was told what was missing before: he begins again only where that has just changed.
     done = run.jobs.filter(status=JobStatus.SUCCEEDED, step__in=stale)
     at_work = run.jobs.filter(status=JobStatus.RUNNING, step__in=outdated)
-    return owe_again(done | at_work) + owe_steps(run)
+    given_up = owed.failed_extras(run).filter(step__in=stale)
+    return owe_again(done | at_work | given_up) + owe_steps(run)
 
 
 def run(job_id: int, worker: str) -> None:
@@ -363,38 +362,6 @@ def jittered(pause: timedelta) -> timedelta:
     return pause * random.uniform(0.8, 1.2)  # noqa: S311
 
 
-def sweep() -> dict[str, int]:
-    """One round of recovery: take back what dead workers held, begin what is due, ring for what was lost."""
-    return {"taken_back": take_back(), "begun": begin_due(), "rung_again": ring_again()}
-
-
-def take_back() -> int:
-    """Give jobs whose lease has run out to another worker, or up."""
-    lost = list(Job.objects.lost().values_list("run_id", flat=True).distinct())
-    return sum(take_back_run(run_id) for run_id in lost)
-
-
-def take_back_run(run_id: int) -> int:
-    with suppress(Run.DoesNotExist), changing(run_id) as run:
-        return sum(job.move(**after_crash(job)) for job in run.jobs.lost())
-    return 0
-
-
-def after_crash(job: Job) -> dict[str, Any]:
-    """What becomes of a job whose worker vanished: another worker's try, or the end of them."""
-    crashes = job.crashes + 1
-    if crashes < CRASHES_ALLOWED:
-        return {"to": JobStatus.WAITING, "crashes": crashes}
-    reason = f"its worker vanished {crashes} times, last {job.worker}"
-    return {
-        "to": JobStatus.FAILED,
-        "crashes": crashes,
-        "error_code": "internal",
-        "error_details": {"reason": reason},
-        "finished_at": Now(),
-    }
-
-
 def hand_back(worker: str) -> int:
     """Give back what this worker holds, uncounted, because it is told to stop. It notices by its heartbeat."""
     held = Job.objects.filter(status=JobStatus.RUNNING, worker=worker)
@@ -405,29 +372,3 @@ def hand_back_job(job: Job) -> bool:
     with suppress(Run.DoesNotExist), changing(job.run_id):
         return job.move(JobStatus.WAITING)
     return False
-
-
-def begin_due() -> int:
-    """Queue the jobs whose time before the next try is over, and those for whom there is room in the list."""
-    due = set(Job.objects.due().values_list("run_id", flat=True))
-    for run_id in due:
-        advance(run_id)
-    return len(due) + sum(let_in(owner, queue) for owner, queue in lines.held_lines())
-
-
-def ring_again() -> int:
-    """Ring for queued jobs whose message is in no list: it was lost."""
-    late = dict(Job.objects.unanswered(UNANSWERED).values_list("pk", "run_id"))
-    if not late:
-        return 0
-    silent = set(late) - doorbells.heard()
-    for run_id in {late[job_id] for job_id in silent}:
-        ring_run_again(run_id, silent)
-    return len(silent)
-
-
-def ring_run_again(run_id: int, silent: Collection[int]) -> None:
-    with suppress(Run.DoesNotExist), changing(run_id) as run:
-        late = [job for job in run.jobs.unanswered(UNANSWERED).order_by("pk") if job.pk in silent]
-        run.jobs.filter(pk__in=[job.pk for job in late]).update(rung_at=Now())
-        ring(run, late)

@@ -19,9 +19,9 @@ def write(run: Run) -> bool:
     is_complete = status == RunStatus.READY and owed.is_all_there(run)
     changes: dict[str, Any] = {
         "status": status,
-        "progress": progress_of(run.kind, jobs),
+        "progress": 1 if status == RunStatus.READY else progress_of(run.kind, jobs),
         "cancel_wish": run.cancel_wish,
-        **error_of(status, jobs),
+        **error_of(status, required(run.kind, jobs)),
     }
     if status == RunStatus.READY:
         changes["pipeline_version"] = pipelines.version(run.kind) if is_complete else ""
@@ -39,7 +39,8 @@ def write(run: Run) -> bool:
 
 
 def status_of(kind: str, jobs: Sequence[Job]) -> RunStatus:
-    """What a run's jobs amount to."""
+    """What a run's jobs amount to; an extra that has failed counts for nothing."""
+    jobs = required(kind, jobs)
     if all(job.status == JobStatus.SUCCEEDED for job in jobs):
         return RunStatus.READY
     unreachable = pipelines.out_of_reach(kind, {job.step for job in jobs if job.status in NO_WAY_ON})
@@ -48,6 +49,12 @@ def status_of(kind: str, jobs: Sequence[Job]) -> RunStatus:
         return RunStatus.PROCESSING if begun else RunStatus.RECEIVED
     failed = any(job.status == JobStatus.FAILED for job in jobs)
     return RunStatus.FAILED if failed else RunStatus.CANCELED
+
+
+def required(kind: str, jobs: Sequence[Job]) -> list[Job]:
+    """All but the extras that have failed."""
+    extras = pipelines.extras(kind)
+    return [job for job in jobs if job.status != JobStatus.FAILED or job.step not in extras]
 
 
 def progress_of(kind: str, jobs: Sequence[Job]) -> float:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from processing import notices, runner, worker
+from processing import notices, runner, sweeping, worker
 
 
 @shared_task(ignore_result=True)
@@ -22,7 +22,7 @@ def advance(run_id: int) -> None:
 
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    runner.sweep()
+    sweeping.sweep()
 
 
 @shared_task(ignore_result=True)

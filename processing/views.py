@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -25,12 +25,12 @@ from processing.timeline import Timeline
 View = Callable[..., HttpResponse]
 
 BULK = 1000  # runs that one click mends: a few seconds of small transactions
-# What can be done to a run, and in which states it makes a difference.
+# What can be done to a run, and to which it makes a difference.
 MENDS = {
-    "retry": (runner.retry, (RunStatus.FAILED, RunStatus.CANCELED)),
-    "cancel": (runner.cancel, UNFINISHED),
-    "reprocess": (runner.make_again, (RunStatus.READY,)),
-    "front": (runner.to_front, UNFINISHED),
+    "retry": (runner.retry, listing.RETRYABLE),
+    "cancel": (runner.cancel, Q(status__in=UNFINISHED)),
+    "reprocess": (runner.make_again, Q(status=RunStatus.READY)),
+    "front": (runner.to_front, Q(status__in=UNFINISHED)),
 }
 
 
@@ -74,8 +74,8 @@ def mend(action: str, runs: QuerySet[Run]) -> int:
 
     So that of those that are moved to the front the oldest comes to stand first.
     """
-    change, states = MENDS[action]
-    chosen = list(runs.filter(status__in=states).order_by("-pk").values_list("pk", flat=True)[:BULK])
+    change, which = MENDS[action]
+    chosen = list(runs.filter(which).order_by("-pk").values_list("pk", flat=True)[:BULK])
     for run_id in chosen:
         change(run_id)
     return len(chosen)

@@ -65,6 +65,15 @@ def uncollected(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
+def sums_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums of what waits are of this moment: rows change more often here than a clock shows."""
+    from processing import standing
+
+    monkeypatch.setattr(standing, "TIMES", 0)
+    monkeypatch.setattr(standing.SUMS, "found", None)
+
+
+@pytest.fixture(autouse=True)
 def quick_passwords(settings: Any) -> None:
     """Argon2 is slow by design, and no test is about it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

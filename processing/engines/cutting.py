@@ -23,6 +23,9 @@ HEAD = 32
 # most), and each of its threads holds one more.
 TAIL = 48
 SHORTEST = 0.001  # seconds that the last frame is shown at least, where the container does not say
+# Matroska keeps no time of reading, and ffmpeg can tell none of the first packets of a stream with
+# B-frames: as many as a decoder holds back, H.264's most.
+HELD_BACK = 16
 UNEVEN = 0.2  # of the usual time between frames: more is a variable rate; milliseconds round 60/s by 0.06
 
 
@@ -63,10 +66,12 @@ def shown_times(packets: Packets) -> list[float]:
 
 
 def is_steady(packets: Packets) -> bool:
-    """Whether each packet has its times, and they are read in order."""
-    if any(isnan(shown) or isnan(read) for shown, read, _ in _rows(packets)):
+    """Whether each packet has its times, and they are read in order; the first may not say when they are read."""
+    unsaid = next((n for n, read in enumerate(packets.read[: HELD_BACK + 1]) if not isnan(read)), 0)
+    read = packets.read[unsaid:]
+    if any(map(isnan, packets.shown)) or any(map(isnan, read)):
         return False
-    return all(b >= a - SAME for a, b in pairwise(packets.read))
+    return all(b >= a - SAME for a, b in pairwise(read))
 
 
 def is_variable(times: Sequence[float]) -> bool:

@@ -1,10 +1,11 @@
 """The arithmetic of what work takes: no rows, no clocks."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from processing import costs, estimates
+from processing import costs, estimates, pipelines
 from processing.estimates import Measure, Rival
 from processing.facts import Facts, Part
 
@@ -108,3 +109,33 @@ def test_work__of_an_image_grows_with_its_pixels_and_frames():
     moving = Facts("image", "gif", 400, 300, frames=100)
     assert costs.pictures(photo, None) == pytest.approx(12 + costs.OPENING)
     assert costs.pictures(moving, None) == pytest.approx(12 + costs.OPENING)
+
+
+def test_work__of_a_video_grows_with_what_each_step_works_on():
+    silent = Facts("video", "mov", 1920, 1080, duration=600, frame_rate=30, bit_rate=8_000_000)
+    assert costs.copying(silent, None) == costs.COPYING + 600
+    assert costs.sound(silent, None) == costs.SOUNDING
+    assert costs.sound(replace(silent, audio_track=1), None) == costs.SOUNDING + 600
+    assert costs.packing(silent, None) > costs.packing(replace(silent, duration=60), None) > 4 * costs.PACKING
+    assert costs.keyframes(silent, None) > costs.stretch(silent, None)
+    assert costs.draft(silent, None) == pytest.approx(0.11 * costs.ladder(silent, None), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("step", "size", "seconds", "took"),
+    [
+        ("source", (640, 360), 30, 0.31), ("source", (1920, 1080), 10, 0.39),
+        ("poster", (640, 360), 30, 0.23), ("poster", (1920, 1080), 10, 0.69),
+        ("preview", (640, 360), 30, 0.44), ("preview", (1920, 1080), 10, 1.0),
+        ("storyboard", (640, 360), 30, 0.2), ("storyboard", (1920, 1080), 10, 0.25),
+        ("audio", (640, 360), 30, 0.53), ("audio", (640, 360), 10, 0.21),
+        ("package", (640, 360), 30, 0.41), ("package", (1920, 1080), 10, 1.37),
+        ("subtitles", (640, 360), 30, 0.15), ("subtitles", (1920, 1080), 10, 0.17),
+        ("ladder", (640, 360), 30, 4.47), ("ladder", (640, 360), 10, 1.59),
+    ],
+)  # fmt: skip
+def test_pace__is_what_was_measured_when_the_constants_were_fitted(step, size, seconds, took):
+    rate = {640: 3_200_000, 1920: 20_300_000}[size[0]]
+    facts = Facts("video", "mov", *size, duration=seconds, frame_rate=30, bit_rate=rate, audio_track=1)
+    found = pipelines.step_named("video", step)
+    assert found.pace * found.work(facts, None) == pytest.approx(took, rel=0.3)

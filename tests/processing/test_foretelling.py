@@ -25,6 +25,8 @@ MEASURES = {
     ("videos", "poster"): Measure(0.5, 2, 99),
     ("videos", "ladder"): Measure(0.5, 40, 99),
 }
+# Of a film what the play is about: the steps that it waits for, and one that is cut.
+FILM = ("inspect", "poster", "ladder")
 CLOSE = 0.3
 SHORT = 3.0  # seconds: below it, one job that takes a second longer is a third of all
 
@@ -136,7 +138,9 @@ LOADS = {
 
 
 @pytest.mark.parametrize("load", LOADS)
-def test_seconds_left__are_within_a_third_of_what_was_left(load):
+def test_seconds_left__are_within_a_third_of_what_was_left(load, monkeypatch):
+    film = tuple(pipelines.step_named("video", name) for name in FILM)
+    monkeypatch.setattr(pipelines, "PIPELINES", {**pipelines.PIPELINES, "video": film})
     kind, hands, runs = LOADS[load]
     ratios = Play(kind, hands, runs).ratios()
     near = sum(abs(ratio - 1) <= CLOSE for ratio in ratios) / max(1, len(ratios))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from processing import doorbells, lines, runner
+from processing import doorbells, lines, runner, sweeping
 from processing.bridge import connection
 from processing.models import Job, JobStatus, Run, RunStatus
 
@@ -93,7 +93,7 @@ def test_sweep__lets_in_what_everybody_forgot(upload, alice):
     for _ in range(FLOOD):
         upload()
     Job.objects.filter(status=JobStatus.QUEUED).delete()
-    assert runner.sweep()["begun"] == lines.WINDOW
+    assert sweeping.sweep()["begun"] == lines.WINDOW
     assert queued(alice) == lines.WINDOW
 
 
@@ -104,7 +104,7 @@ def test_sweep__flushed_broker_is_filled_by_windows_again(upload, alice):
     from tests.processing.test_runner import make_bells_old
 
     make_bells_old()
-    runner.sweep()
+    sweeping.sweep()
     assert connection().llen("images") == lines.WINDOW
 
 

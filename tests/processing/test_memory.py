@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from processing import costs, doorbells, memory, runner
+from processing import costs, doorbells, memory, runner, sweeping
 from processing.bridge import connection
 from processing.facts import Facts
 from processing.heartbeat import Heartbeat, JobLost
@@ -57,7 +57,7 @@ def test_take__another_worker_may_have_it(upload):
     original = upload()
     runner.run(job_of(original).pk, "worker-a")
     Job.objects.filter(put_back=1).update(not_before=now())
-    runner.sweep()
+    sweeping.sweep()
     assert job_of(original).pk in doorbells.heard()
     runner.run(job_of(original).pk, "worker-b")
     assert job_of(original).status == JobStatus.SUCCEEDED

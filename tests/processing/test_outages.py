@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from django.db import IntegrityError, OperationalError
 from django.utils.timezone import now
 
-from processing import runner
+from processing import runner, sweeping
 from processing.models import Job, JobStatus, RunStatus
 from processing.outages import is_outage
 from tests.processing.test_runner import job_of, step_does, work
@@ -67,7 +67,7 @@ def test_is_outage__a_fault_that_would_come_again_is_none(error):
 
 def retry_now() -> None:
     Job.objects.update(not_before=now() - timedelta(seconds=1))
-    runner.sweep()
+    sweeping.sweep()
     work()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from processing import doorbells, owed, pipelines, runner, storage
+from processing import doorbells, owed, pipelines, runner, storage, sweeping
 from processing.bridge import connection
 from processing.errors import Corrupt
 from processing.facts import Facts, Made, Order, Part, Piece, Product
@@ -180,7 +180,7 @@ def test_lost_worker__costs_one_part(studio, upload):
     connection().rpop("videos")
     work()
     Job.objects.filter(status=JobStatus.RUNNING).update(lease_until=now() - timedelta(seconds=1))
-    runner.sweep()
+    sweeping.sweep()
     work()
     assert Run.objects.get().status == RunStatus.READY
     assert (attempts("ladder"), attempts("audio")) == ([1, 1, 2, 1], [1])
@@ -193,8 +193,8 @@ def test_sweep__rings_for_a_lost_message_while_another_part_is_at_work(studio, u
     first, second, *_ = jobs("ladder")
     assert first.claim("worker-b")
     connection().flushall()
-    Job.objects.update(rung_at=now() - runner.UNANSWERED * 2)
-    assert runner.sweep()["rung_again"] == 5
+    Job.objects.update(rung_at=now() - sweeping.UNANSWERED * 2)
+    assert sweeping.sweep()["rung_again"] == 5
     assert second.pk in doorbells.heard()
     assert first.pk not in doorbells.heard()
 
@@ -203,9 +203,9 @@ def test_sweep__rings_for_what_was_lost_alone(studio, upload):
     upload()
     work(rings=1)
     connection().rpop("videos")
-    Job.objects.update(rung_at=now() - runner.UNANSWERED * 2)
+    Job.objects.update(rung_at=now() - sweeping.UNANSWERED * 2)
     length = connection().llen("videos")
-    assert runner.sweep()["rung_again"] == 1
+    assert sweeping.sweep()["rung_again"] == 1
     assert connection().llen("videos") == length + 1
 
 
@@ -295,7 +295,7 @@ def test_fence__a_worker_given_up_leaves_no_piece(studio, upload, monkeypatch):
         published = upload_files(job, product)
         if job.step == "ladder" and job.part == 1 and job.attempt == 1:
             Job.objects.filter(pk=job.pk).update(lease_until=now() - timedelta(seconds=1))
-            runner.sweep()
+            sweeping.sweep()
             runner.run(job.pk, "worker-b")
         return published
 
@@ -397,7 +397,7 @@ def test_run_of_before_parts__in_the_middle_at_an_upgrade_goes_all_the_way(studi
     Job.objects.exclude(step__in=("inspect", "ladder")).delete()
     Job.objects.filter(step="ladder", part__gt=0).delete()
     Job.objects.filter(step="ladder").update(plan=None, status=status, lease_until=now() - timedelta(seconds=1))
-    runner.sweep()
+    sweeping.sweep()
     work()
     assert Run.objects.get().status == RunStatus.READY
     assert Run.objects.get().pipeline_version

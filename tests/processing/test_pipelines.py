@@ -30,6 +30,11 @@ def test_step__is_on_a_queue_whose_task_is_known(kind, step):
 
 
 @pytest.mark.parametrize("kind", PIPELINES)
+def test_extras__are_needed_by_no_step(kind):
+    assert not {need for step in PIPELINES[kind] for need in step.needs} & pipelines.extras(kind)
+
+
+@pytest.mark.parametrize("kind", PIPELINES)
 def test_pipeline__owes_every_preset_once_and_by_a_stable_name(kind):
     owed = [preset.name for step in PIPELINES[kind] for preset in step.presets(GRAND[kind])]
     assert len(owed) == len(set(owed))

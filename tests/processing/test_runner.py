@@ -8,7 +8,7 @@ import pytest
 from django.core import mail
 from django.utils.timezone import now
 
-from processing import doorbells, heartbeat, pipelines, runner, storage
+from processing import doorbells, heartbeat, pipelines, runner, storage, sweeping
 from processing.bridge import connection
 from processing.errors import Corrupt
 from processing.facts import Order, Product
@@ -35,7 +35,7 @@ def expire_leases() -> None:
 
 
 def make_bells_old() -> None:
-    Job.objects.update(rung_at=now() - runner.UNANSWERED * 2)
+    Job.objects.update(rung_at=now() - sweeping.UNANSWERED * 2)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_fence__a_worker_given_up_can_publish_nothing(upload, monkeypatch):
         published = upload_files(job, product)
         if job.worker == "worker-a" and job.step == "thumbnails":
             expire_leases()
-            runner.sweep()
+            sweeping.sweep()
             runner.run(job.pk, "worker-b")
             work_of_b.extend(Rendition.objects.order_by("pk").values_list("key", flat=True))
         return published
@@ -120,7 +120,7 @@ def test_fence__a_worker_given_up_cannot_publish_while_its_successor_is_at_work(
         published = upload_files(job, product)
         if job.step == "thumbnails":
             expire_leases()
-            runner.sweep()
+            sweeping.sweep()
             assert Job.objects.get(pk=job.pk).claim("worker-b")
         return published
 
@@ -148,7 +148,7 @@ def test_sweep__takes_back_a_job_whose_lease_ran_out(upload):
     job = job_of(upload(), "inspect")
     job.claim("worker-a")
     expire_leases()
-    assert runner.sweep()["taken_back"] == 1
+    assert sweeping.sweep()["taken_back"] == 1
     job.refresh_from_db()
     assert (job.status, job.crashes, job.attempt) == (JobStatus.QUEUED, 1, 1)
     assert job.pk in doorbells.heard()
@@ -157,7 +157,7 @@ def test_sweep__takes_back_a_job_whose_lease_ran_out(upload):
 def test_sweep__leaves_a_living_lease_alone(upload):
     job = job_of(upload(), "inspect")
     job.claim("worker-a")
-    assert runner.sweep()["taken_back"] == 0
+    assert sweeping.sweep()["taken_back"] == 0
     job.refresh_from_db()
     assert (job.status, job.worker) == (JobStatus.RUNNING, "worker-a")
 
@@ -166,14 +166,14 @@ def test_sweep__rings_again_after_the_broker_lost_everything(upload):
     job = job_of(upload(), "inspect")
     connection().flushall()
     make_bells_old()
-    assert runner.sweep()["rung_again"] == 1
+    assert sweeping.sweep()["rung_again"] == 1
     assert doorbells.heard() == {job.pk}
 
 
 def test_sweep__does_not_ring_twice_for_what_waits_in_line(upload):
     upload()
     make_bells_old()
-    assert runner.sweep()["rung_again"] == 0
+    assert sweeping.sweep()["rung_again"] == 0
     assert connection().llen("images") == 1
 
 
@@ -187,10 +187,10 @@ def test_error_of_ours__is_tried_again_later_and_counted(upload, step_does):
     job = job_of(original, "inspect")
     assert (job.status, job.errors) == (JobStatus.WAITING, 1)
     assert job.not_before > now()
-    assert runner.sweep()["begun"] == 0, "not before its time"
+    assert sweeping.sweep()["begun"] == 0, "not before its time"
     for _ in range(runner.ERRORS_ALLOWED - 1):
         Job.objects.update(not_before=now() - timedelta(seconds=1))
-        runner.sweep()
+        sweeping.sweep()
         work()
     original.run.refresh_from_db()
     assert (original.run.status, original.run.error_code) == (RunStatus.FAILED, "internal")
@@ -212,13 +212,13 @@ def test_error_of_theirs__is_final_at_once(upload, step_does):
 
 def test_crashes__a_job_that_takes_its_workers_down_is_set_aside(upload):
     original = upload()
-    for number in range(runner.CRASHES_ALLOWED):
+    for number in range(sweeping.CRASHES_ALLOWED):
         Job.objects.get(step="inspect").claim(f"worker-{number}")
         expire_leases()
-        runner.sweep()
+        sweeping.sweep()
     original.run.refresh_from_db()
     assert (original.run.status, original.run.error_code) == (RunStatus.FAILED, "internal")
-    assert f"worker-{runner.CRASHES_ALLOWED - 1}" in original.run.error_message
+    assert f"worker-{sweeping.CRASHES_ALLOWED - 1}" in original.run.error_message
 
 
 def test_hand_back__costs_the_job_nothing(upload):

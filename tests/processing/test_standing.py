@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from processing import lines, queues, speeds, worker
+from processing import lines, queues, speeds, standing, worker
 from processing.bridge import connection
 from processing.models import Job, JobStatus, Run, RunStatus, Speed
-from processing.standing import Lines, Standing
+from processing.standing import Lines, Standing, Waiting
 
 pytestmark = pytest.mark.django_db
 INSPECT, RENDER = 1.0, 4.0  # seconds of an image's two steps
@@ -137,6 +137,25 @@ def test_read__is_as_many_queries_for_many_runs_as_for_one(upload, bob, django_a
     with django_assert_num_queries(4):
         found = Lines.read(runs)
         assert all(found.of(run).seconds for run in runs)
+
+
+def test_lately__answer_is_given_again_for_as_often_as_it_took(monkeypatch):
+    monkeypatch.setattr(standing, "TIMES", 20)
+    seconds = iter([0.0, 0.1, 2.09, 2.11, 2.11, 2.11, 2.11])
+    answers = [{(1, "images"): Waiting(jobs=number)} for number in range(3)]
+    asked = iter(answers)
+    lately = standing.Lately(lambda _: next(asked), clock=lambda: next(seconds))
+    given = [lately.of({}) for _ in range(4)]
+    assert given == [answers[0], answers[0], answers[1], answers[2]], "0.1 s are kept for 2, and none for none"
+
+
+def test_read__sums_are_kept_by_every_page_of_a_process(upload, monkeypatch, django_assert_num_queries):
+    upload()
+    runs = list(Run.objects.prefetch_related("jobs"))
+    monkeypatch.setattr(standing, "TIMES", 1e6)
+    Lines.read(runs)
+    with django_assert_num_queries(3):
+        Lines.read(runs)
 
 
 def test_learn__corrects_the_row_and_leaves_others(upload):

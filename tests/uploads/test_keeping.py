@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.utils.timezone import now
 
-from processing import doorbells, runner, storage
+from processing import doorbells, runner, storage, sweeping
 from processing.bridge import connection
 from processing.errors import Drawing, Empty, MediaError, QuotaExceeded, TooLarge, UnsupportedType
 from processing.models import Job, JobStatus, Run, RunStatus
@@ -249,7 +249,7 @@ def test_keep__works_while_redis_is_down_and_the_sweep_rings_later(upload, broke
         assert Original.objects.get().run.status == RunStatus.RECEIVED
     assert not doorbells.heard()
     Job.objects.update(rung_at=now() - timedelta(minutes=1))
-    assert runner.sweep()["rung_again"] == 1
+    assert sweeping.sweep()["rung_again"] == 1
     assert doorbells.heard() == {original.run.jobs.get(step="inspect").pk}
 
 

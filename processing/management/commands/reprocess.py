@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from tqdm import tqdm
 
-from processing import pipelines, runner
+from processing import listing, pipelines, runner
 from processing.models import Run, RunStatus
 
 BATCH = 1000  # ids held in memory at once
@@ -46,7 +46,7 @@ def passes_of(options: Mapping[str, Any]) -> Iterator[Pass]:
     """What to go through, in this order, as the options say. Raises CommandError."""
     kinds = kinds_named(options["kind"])
     if options["failed"]:
-        yield Run.objects.filter(kind__in=kinds, status=RunStatus.FAILED), runner.retry
+        yield Run.objects.filter(listing.RETRYABLE, kind__in=kinds).exclude(status=RunStatus.CANCELED), runner.retry
     if preset := options["preset"]:
         having = kinds_having(preset, kinds)
         again = partial(runner.reprocess, again=(preset,), others=False)

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 from redis.exceptions import RedisError
 
-from processing import runner
+from processing import sweeping
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            done = runner.sweep()
+            done = sweeping.sweep()
         except RedisError as error:
             raise CommandError(f"Redis does not answer ({error}). Run `manage.py doctor` for what to do.") from error
         for name, count in done.items():

@@ -50,15 +50,29 @@ def test_plan__begins_where_the_clock_does():
     "rows",
     [
         [(0, 0, "K_"), ("N/A", 0.1, "__"), (0.2, 0.2, "K_")],
-        [(0, "N/A", "K_"), (0.1, 0.1, "K_")],
+        [(0, 0, "K_"), (0.1, "N/A", "__"), (0.2, 0.2, "K_")],
+        [(n / 10, "N/A", "K_") for n in range(17)] + [(1.7, 1.7, "K_")],
+        [(0, "N/A", "K_"), (0.1, "N/A", "K_")],
         [(9, 9, "K_"), (9.1, 9.1, "__"), (0, 0, "K_"), (0.1, 0.1, "__")],
     ],
-    ids=["a frame without a time", "a packet without one", "a clock that jumps back"],
+    ids=[
+        "a frame without a time",
+        "a packet without one",
+        "many without one",
+        "none with one",
+        "a clock that jumps back",
+    ],
 )
 def test_plan__clock_that_cannot_be_trusted_is_one_part(rows):
     found = packets(*rows)
     assert not cutting.read_clock(found).steady
     assert len(plan(found, 3)) == 1
+
+
+def test_plan__first_packets_of_matroska_do_not_say_when_they_are_read():
+    found = packets((0, "N/A", "K_"), (0.2, "N/A", "__"), (0.1, 0, "__"), (0.3, 0.1, "K_"), (0.4, 0.2, "__"))
+    assert cutting.read_clock(found).steady
+    assert [(part.start, part.frames) for part in plan(found, 2)] == [(0, 3), (0.3, 2)]
 
 
 def test_shown_times__hidden_packets_and_doubles_are_no_frames():

@@ -17,9 +17,9 @@ NOISE = ("-vf", "geq=random(1)*255:128:128,scale=320:180", "-b:v", "1M", "-x264-
 KEYS = ("-g", "12", "-keyint_min", "12", "-sc_threshold", "0")
 
 
-def open_gop():
+def open_gop(**more):
     return film(*picture(seconds=6, rate=12), *X264[:2], "-preset", "veryfast", "-pix_fmt", "yuv420p", *KEYS,
-                "-x264-params", "open-gop=1:bframes=3:b-adapt=0")  # fmt: skip
+                "-x264-params", "open-gop=1:bframes=3:b-adapt=0", **more)  # fmt: skip
 
 
 def constant(**more):
@@ -53,6 +53,8 @@ FILMS = {
     "edit list": trimmed,
     "uneven": uneven,
     "uneven in milliseconds": lambda: uneven(name="film.mkv"),
+    "Matroska with B-frames": lambda: constant(name="film.mkv"),
+    "Matroska with an open GOP": lambda: open_gop(name="film.mkv"),
     "transport stream": lambda: constant(name="film.ts"),
     "interlaced": woven,
     "120 a second": fast,
