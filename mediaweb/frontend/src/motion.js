@@ -8,7 +8,7 @@ function begin(card) {
   Object.assign(video, { src: card.dataset.preview, muted: true, loop: true, playsInline: true });
   video.setAttribute("aria-hidden", "true");
   video.addEventListener("error", () => video.remove());
-  card.querySelector(".title").before(video);
+  card.querySelector(".length").before(video);
   video.play().catch(() => video.remove()); // gone from the page meanwhile, or its link is too old
 }
 
