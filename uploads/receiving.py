@@ -80,9 +80,9 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
 
 
 def unfinished(owner: Any) -> QuerySet[Upload]:
-    """This owner's uploads that may be gone on with, newest first."""
+    """This owner's uploads that may be gone on with, newest first. One that is whole ends by itself."""
     mine = Upload.objects.filter(owner=owner, original=None, direct=False, length__isnull=False, expires_at__gt=now())
-    return mine.order_by("-created_at")
+    return mine.exclude(length=F("offset")).order_by("-created_at")
 
 
 class Receiver:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from processing import runner
 from processing.models import Rendition, Run
-from uploads.models import Original
+from uploads.models import Original, Upload
 
 pytestmark = pytest.mark.django_db
 
@@ -336,3 +336,12 @@ def test_home__film_card_knows_its_preview(client, alice):
     assert "data-preview" not in text_of(client, "/")
     add_rendition(film, "preview", 426, 240, "video/mp4")
     assert f'data-preview="/media/renditions/{film.pk}/preview' in text_of(client, "/")
+
+
+def test_home__asks_for_the_file_again_only_where_bytes_are_missing(client, alice):
+    later = timezone.now() + timedelta(days=1)
+    for name, offset in (("half.mp4", 500), ("whole.mp4", 1000)):
+        Upload.objects.create(owner=alice, name=name, key=name, length=1000, offset=offset, expires_at=later)
+    page = text_of(client, "/")
+    assert "half.mp4" in page
+    assert "whole.mp4" not in page
