@@ -4,7 +4,7 @@ import io
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,9 +27,11 @@ def take() -> None:
         browser = chromium(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
         sign_in(page, service.url, "admin", service.password("admin"))
-        send(client, video(40), "Time lapse.mp4")
+        film = send(client, video(40), "Time lapse.mp4")
         shoot(page, service.url, "/", "gallery")
         shoot(page, service.url, "/status/", "desk")
+        until(lambda: all_final(client, [film]), 240)
+        shoot(page, service.url, f"/originals/{film}", "film", play)
         browser.close()
 
 
@@ -64,11 +66,21 @@ def video(seconds: int) -> bytes:
         return film.read_bytes()
 
 
-def shoot(page: Page, url: str, path: str, name: str) -> None:
+def shoot(page: Page, url: str, path: str, name: str, act: Callable[[Page], None] | None = None) -> None:
     page.goto(url + path)
     page.wait_for_timeout(2000)  # for pictures to be painted and the encoder to be seen at work
+    if act:
+        act(page)
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.save(FOLDER / f"{name}.webp", quality=82, method=6)
+
+
+def play(page: Page) -> None:
+    """Play to the middle, then point at the seek bar, which shows the storyboard."""
+    page.locator("#player").evaluate("video => { video.muted = true; video.currentTime = 18; return video.play() }")
+    page.wait_for_timeout(1500)
+    page.locator("media-time-range").hover(position={"x": 600, "y": 12})
+    page.wait_for_timeout(1000)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Self
 
 from django.utils import timezone
@@ -30,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """One step, with a bar for each of its jobs: a film may have hundreds, and they are one line all the same.
+    """One step, or a stretch of its parts, with a bar for each job.
 
     `current` is the job that says most of it.
     """
@@ -48,6 +49,18 @@ class Line:
     @property
     def parts(self) -> tuple[int, int] | None:
         return listing.parts(self.jobs)
+
+    @property
+    def stretches(self) -> list[Self]:
+        """Its parts in lines of their own, neighbours that fare alike in one: a film may have hundreds."""
+        found = [type(self)(list(alike)) for _, alike in groupby(self.bars, fortune)]
+        return found if self.parts and len(found) > 1 else []
+
+    @property
+    def numbers(self) -> str:
+        """Which parts these are, from 1: one, or the first and the last."""
+        first, last = self.jobs[0].part + 1, self.jobs[-1].part + 1
+        return str(first) if first == last else f"{first}\N{EN DASH}{last}"
 
     @property
     def current(self) -> Job:
@@ -99,6 +112,13 @@ class Timeline:
 
         bars = [Bar(job, span(*waited(job, now)), span(*worked(job, now))) for job in jobs]
         return cls(lines(bars), seconds)
+
+
+def fortune(bar: Bar) -> tuple[str, int | None]:
+    """What makes a part worth a line of its own: that it is at work, has failed, or was tried again."""
+    job = bar.job
+    plain = job.status not in (JobStatus.RUNNING, JobStatus.FAILED) and job.attempt <= 1
+    return job.status, None if plain else job.part
 
 
 def lines(bars: Iterable[Bar]) -> list[Line]:

@@ -80,9 +80,9 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
 
 
 def unfinished(owner: Any) -> QuerySet[Upload]:
-    """This owner's uploads of which something has come and more may, newest first."""
+    """This owner's uploads of which something has come and more may, newest first. One that is whole ends by itself."""
     mine = Upload.objects.filter(owner=owner, original=None, direct=False, expires_at__gt=now())
-    return mine.filter(length__isnull=False, offset__gt=0).order_by("-created_at")
+    return mine.filter(length__isnull=False, offset__gt=0).exclude(length=F("offset")).order_by("-created_at")
 
 
 class Receiver:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from processing import estimates, storage
@@ -47,6 +47,18 @@ REASONS = {
     "canceled": _("canceled"),
     "internal": _("our fault"),
 }
+# What engines say of a damaged file, which know no language; what ffmpeg says besides stays as it is.
+CAUSES = (
+    gettext_noop("it ends too early"),
+    gettext_noop("its content makes no sense"),
+    gettext_noop("its header makes no sense"),
+    gettext_noop("its loudness cannot be measured"),
+    gettext_noop("no frame could be decoded"),
+    gettext_noop("no frames"),
+    gettext_noop("no picture size"),
+    gettext_noop("nothing could be decoded"),
+    gettext_noop("the decoder crashed on it"),
+)
 UNITS = ((86_400, _("%(count)s d")), (3600, _("%(count)s h")), (60, _("%(count)s min")), (1, _("%(count)s s")))
 
 
@@ -90,7 +102,9 @@ def sentence_of(code: str, details: Mapping[str, Any]) -> str:
 
 
 def shown(value: Any) -> Any:
-    return number_format(value, force_grouping=True) if isinstance(value, int | float) else value
+    if isinstance(value, int | float):
+        return number_format(value, force_grouping=True)
+    return gettext(value) if value in CAUSES else value
 
 
 @register.filter

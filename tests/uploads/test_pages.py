@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from processing import runner
 from processing.models import Rendition, Run
-from uploads.models import Original
+from uploads.models import Original, Upload
 
 pytestmark = pytest.mark.django_db
 
@@ -311,3 +311,37 @@ def test_accounts__in_the_same_frame(client, alice, page):
     if page in {"login", "signup"}:
         client.logout()
     assert 'class="bar"' in text_of(client, f"/accounts/{page}/")
+
+
+def test_detail__animation_moves_as_the_lightest_file_there_is(client, alice):
+    original = an_original(
+        alice,
+        "waves.gif",
+        status="ready",
+        facts={"kind": "image", "width": 640, "height": 480, "frames": 90, "format": "GIF"},
+    )
+    add_rendition(original, "webp-640", 640, 480)
+    add_rendition(original, "animated-640", 640, 480)
+    page = text_of(client, f"/originals/{original.pk}/stage")
+    assert f'srcset="/media/renditions/{original.pk}/animated-640' in page
+    assert "<video" not in page
+    add_rendition(original, "loop-640", 640, 480, "video/mp4")
+    page = text_of(client, f"/originals/{original.pk}/stage")
+    assert re.search(r"<video [^>]*autoplay muted loop [^>]*/loop-640", page)
+    assert "animated-640" not in page
+
+
+def test_home__film_card_knows_its_preview(client, alice):
+    film = a_ready_video(alice)
+    assert "data-preview" not in text_of(client, "/")
+    add_rendition(film, "preview", 426, 240, "video/mp4")
+    assert f'data-preview="/media/renditions/{film.pk}/preview' in text_of(client, "/")
+
+
+def test_home__asks_for_the_file_again_only_where_bytes_are_missing(client, alice):
+    later = timezone.now() + timedelta(days=1)
+    for name, offset in (("half.mp4", 500), ("whole.mp4", 1000)):
+        Upload.objects.create(owner=alice, name=name, key=name, length=1000, offset=offset, expires_at=later)
+    page = text_of(client, "/")
+    assert "half.mp4" in page
+    assert "whole.mp4" not in page

@@ -70,6 +70,12 @@ def weight(main: Rendition) -> int:
 
 
 @register.filter
+def preview(original: Original) -> Rendition | None:
+    """The short silent loop that its card plays, if it is made."""
+    return named(original, "preview")
+
+
+@register.filter
 def stream(original: Original) -> str:
     """The address of the film's HLS; empty while there is none."""
     found = named(original, "hls")

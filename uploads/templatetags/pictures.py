@@ -6,6 +6,7 @@ from django import template
 
 from processing import storage
 from processing.models import Rendition
+from processing.presets import ANIMATED, LOOP
 from uploads.models import Original
 from uploads.representation import main_files, srcset, stills
 
@@ -24,6 +25,13 @@ def ratio(original: Original) -> str:
     facts = original.facts
     found = facts["width"] / facts["height"] if facts else 4 / 3
     return f"{min(max(found, NARROWEST), WIDEST):.4f}"
+
+
+@register.filter
+def animation(original: Original) -> Rendition | None:
+    """What moves of an animated picture: the MP4 where there is one, as it is the lightest."""
+    found = {item.preset: item for item in main_files(original)}
+    return found.get(LOOP.name) or found.get(ANIMATED.name)
 
 
 @register.filter

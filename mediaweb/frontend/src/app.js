@@ -6,6 +6,7 @@ import "./chooser.js";
 import "./copying.js";
 import "./keyboard.js";
 import "./live.js";
+import "./motion.js";
 import "./selection.js";
 import "./sending.js";
 import "./times.js";

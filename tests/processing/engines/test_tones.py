@@ -1,5 +1,6 @@
 """The colours of a film are the same in all that is made of it, whatever it was stored in."""
 
+import ladders
 import pytest
 from films import X264, film
 from PIL import Image
@@ -53,7 +54,7 @@ def test_red__is_as_red_in_poster_storyboard_preview_and_rung(tmp_path, matrix, 
     source = tagged(matrix, size)
     stills = (videos.grab_poster, presets.poster), (storyboards.make, presets.storyboard)
     found = [colour(made(source, tmp_path, *step)) for step in stills]
-    moving = (previews.make, presets.preview), (videos.transcode, lambda _: presets.LADDER[:1])
+    moving = (previews.make, presets.preview), (ladders.transcode, lambda _: presets.LADDER[:1])
     found += [shown(made(source, tmp_path, *step)) for step in moving]
     for seen in found:
         assert seen == pytest.approx(RED, abs=5)
@@ -74,5 +75,5 @@ def test_hdr__is_toned_alike_in_all_that_is_made(tmp_path):
     source = bright(509, "smpte2084")
     poster = colour(made(source, tmp_path, videos.grab_poster, presets.poster))
     assert colour(made(source, tmp_path, storyboards.make, presets.storyboard)) == pytest.approx(poster, abs=3)
-    for step in ((previews.make, presets.preview), (videos.transcode, lambda _: presets.LADDER[:1])):
+    for step in ((previews.make, presets.preview), (ladders.transcode, lambda _: presets.LADDER[:1])):
         assert shown(made(source, tmp_path, *step)) == pytest.approx(poster, abs=3)
