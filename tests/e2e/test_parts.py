@@ -109,11 +109,10 @@ def test_film__is_shared_by_both_workers_and_ends_ready(service, film):
         assert original["progress"] == 1
         for item in (made["mp4-480"], *made["hls"]["files"]):
             answer = httpx.get(item["url"])
-            assert (answer.status_code, len(answer.content)) == (200, item["bytes"])
-            assert (
-                answer.headers["content-type"].partition(";")[0].partition("/")[2]
-                == item["content_type"].partition("/")[2]
-            )
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].partition(";")[0] == item["content_type"]
+            if not item["content_type"].endswith("mpegurl"):  # which names its files by signed addresses
+                assert len(answer.content) == item["bytes"]
         assert not list((service.data / "media").glob("pieces/*/*"))
 
 
