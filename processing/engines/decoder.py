@@ -43,6 +43,7 @@ READ_WHOLE = re.compile(rb"RIFF....WEBP|....ftyp|\xff\x0a|....JXL ", re.DOTALL)
 WHOLE_BYTES = 256 * 1024 * 1024
 
 heif.register()
+jxl.register()
 raw.register()
 
 # Types seen or possible from decoders fed with hostile bytes. Not `Exception`: a time limit or a lost

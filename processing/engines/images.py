@@ -16,7 +16,7 @@ from typing import Any
 import blurhash
 from PIL import Image
 
-from processing.engines import alone, animation, loops, planar
+from processing.engines import animation, loops, planar
 from processing.engines.colour import dominant, on_white, thinned
 from processing.engines.cropping import square
 from processing.engines.decoder import count_frames, load, opened
@@ -167,4 +167,6 @@ def placeholder(picture: Image.Image) -> str:
 
 
 if __name__ == "__main__":
+    from processing.engines import alone  # a command line's: 1 MB that no sandbox needs
+
     sys.exit(alone.run(inspect, (alone.Step(render, image_files),), "Every size of one image, without the service."))

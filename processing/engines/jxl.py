@@ -1,11 +1,13 @@
-"""JPEG XL: its size, before the decoder sees it, since that decodes all pixels to tell."""
+"""JPEG XL as a format of Pillow's, whose library is loaded by the first of them: 3 MB of each process.
 
-from typing import IO
+And its size, before the decoder sees it, since that decodes all pixels to tell.
+"""
 
-from pillow_jxl import JpegXLImagePlugin
+from typing import IO, Any
 
-JpegXLImagePlugin.DECODE_THREADS = 0  # the other cores have pictures of their own
+from PIL import Image, ImageFile
 
+FORMAT = "JXL"
 CODESTREAM = b"\xff\x0a"
 CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 BOXES_WALKED = 64  # those of metadata stand first, and there are few kinds of it
@@ -13,6 +15,26 @@ BOXES_WALKED = 64  # those of metadata stand first, and there are few kinds of i
 # Bits of a side that is no small multiple of 8, by a selector of two bits: ISO/IEC 18181-1, D.2.
 SIDE_BITS = (9, 13, 18, 30)
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height
+
+
+def register() -> None:
+    """Have Pillow know the format."""
+    Image.register_open(FORMAT, open_first, fits)
+
+
+def open_first(file: IO[bytes], name: Any) -> ImageFile.ImageFile:
+    """The first JPEG XL of this process; `load` has those after it opened without us."""
+    load()
+    image: ImageFile.ImageFile = Image.OPEN[FORMAT][0](file, name)
+    return image
+
+
+def load() -> None:
+    """Put the library in our place."""
+    from pillow_jxl import JpegXLImagePlugin
+
+    JpegXLImagePlugin.DECODE_THREADS = 0  # the other cores have pictures of their own
+    Image.register_open(FORMAT, JpegXLImagePlugin.JXLImageFile, fits)
 
 
 def fits(prefix: bytes) -> bool:

@@ -1,9 +1,5 @@
 import pytest
 
-from processing.engines import heif
-
-heif.load()  # to write them, too
-
 
 @pytest.fixture
 def save(tmp_path):

@@ -40,16 +40,19 @@ from pathlib import Path
 from processing.engines.images import inspect
 from processing.facts import Order
 for name in sys.argv[1:]:
-    print(inspect(Order(Path(name), Path("/tmp"))).facts.format, "pillow_heif" in sys.modules)
+    loaded = {"pillow_heif", "pillow_jxl"} & set(sys.modules)
+    print(inspect(Order(Path(name), Path("/tmp"))).facts.format, *sorted(loaded))
 """
 
 
-def test_inspect__library_of_heif_is_loaded_by_the_first_of_them(tmp_path):
-    for name in ("JPEG", "AVIF", "HEIF"):
+def test_inspect__libraries_of_rare_formats_are_loaded_by_the_first_of_them(tmp_path):
+    names = ("JPEG", "AVIF", "HEIF", "HEIF", "JXL", "JXL", "JPEG")
+    for name in set(names):
         quarters(64, 64).save(tmp_path / name, name)
-    argv = [sys.executable, "-c", LAZILY, *(str(tmp_path / name) for name in ("JPEG", "AVIF", "HEIF", "HEIF"))]
-    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-    assert said.split("\n")[:-1] == ["JPEG False", "AVIF False", "HEIF True", "HEIF True"]
+    argv = [sys.executable, "-c", LAZILY, *(str(tmp_path / name) for name in names)]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
+    both = " pillow_heif pillow_jxl"
+    assert said == ["JPEG", "AVIF", "HEIF", "HEIF pillow_heif", "JXL pillow_heif", f"JXL{both}", f"JPEG{both}"]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
