@@ -90,10 +90,12 @@ SQLITE = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     },
 }
+# A connection ends with its request: under ASGI each request has a thread of its own, and one that is kept
+# for the next is found by nobody and stays open until the collector comes.
 DATABASES = {
     "default": SQLITE
     if ENV.database_url.partition(":")[0] in {"", "sqlite"}
-    else dict(dj_database_url.parse(ENV.database_url, conn_max_age=60, conn_health_checks=True))
+    else dict(dj_database_url.parse(ENV.database_url, conn_max_age=0))
 }
 if ENV.database_url.startswith("sqlite:"):
     SQLITE["NAME"] = dj_database_url.parse(ENV.database_url)["NAME"]
