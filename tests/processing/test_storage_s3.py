@@ -4,7 +4,6 @@ import gc
 import hashlib
 import runpy
 import secrets
-import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -113,6 +112,7 @@ def test_fetched__ranges_alone_are_sent_and_the_rest_are_holes(store, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_fetched__stops_when_nobody_wants_it_any_longer(store, tmp_path):
     store.put(KEY, bytes(1 << 20))
 
@@ -123,8 +123,7 @@ def test_fetched__stops_when_nobody_wants_it_any_longer(store, tmp_path):
         with pytest.raises(JobLost), storage.fetched(KEY, tmp_path, ranges, lost):
             pass
     assert not list(tmp_path.iterdir())
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        gc.collect()  # boto3 leaves the answer it broke off to the collector, which may come in another test
+    gc.collect()  # boto3 leaves the answer it broke off to the collector, which would come in another test
 
 
 def test_fetched_pieces__are_copies_in_their_order_that_go_afterwards(store, tmp_path):
