@@ -30,7 +30,7 @@ class Facts:
 
     `profile` is the video codec's, as ffmpeg names it, `bit_rate` the bits a second of the whole file,
     `texts` its text subtitles. `copies` turns false when somebody tried to copy its streams into an MP4
-    and found that they cannot be played so.
+    and found that they cannot be played so; `loops` where an animation's MP4 came out larger than its WebP.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Facts:
     bit_rate: int = 0
     texts: tuple[Text, ...] = ()
     copies: bool = True
+    loops: bool = True
     rotation: int = 0
     video_codec: str | None = None
     audio_codec: str | None = None

@@ -75,7 +75,7 @@ class LoopPreset:
 
     def suits(self, facts: Facts) -> bool:
         width, height = within_box(facts.width, facts.height, self.box)
-        return facts.frames > 1 and not facts.plays and facts.frames * width * height >= self.above
+        return facts.loops and facts.frames > 1 and not facts.plays and facts.frames * width * height >= self.above
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ first, so that colours and turning cost a 2048 pixel picture and not a 100 megap
 (`planar`) takes the commonest case, a JPEG in sRGB, for 0.7 of the CPU, and nobody can tell the files apart.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +61,16 @@ def render(order: Order) -> Product:
     moving = [preset for preset in order.presets if preset not in still]
     product = render_stills(order, still) if still else Product()
     films = write_films(share(order, len(still)), moving) if moving else []
-    return replace(product, files=(*product.files, *films))
+    worth = [film for film in films if is_worth_it(film, films)]
+    if order.facts and worth != films:
+        product = replace(product, facts=replace(order.facts, loops=False))  # so that nobody owes them again
+    return replace(product, files=(*product.files, *worth))
+
+
+def is_worth_it(film: Made, films: Sequence[Made]) -> bool:
+    """Whether it is a WebP, or smaller than those made with it."""
+    webps = [other.path.stat().st_size for other in films if other.content_type == AnimatedPreset.content_type]
+    return film.content_type == AnimatedPreset.content_type or film.path.stat().st_size < min(webps, default=math.inf)
 
 
 def write_films(order: Order, presets: list[AnimatedPreset | LoopPreset]) -> list[Made]:

@@ -103,24 +103,38 @@ def test_render__one_decode_of_each_frame_for_both_films(moving, monkeypatch):
     decoded = []
     load = animation.load_frame
     monkeypatch.setattr(animation, "load_frame", lambda *given: decoded.append(given[1]) or load(*given))
-    source = moving("GIF", RED, GREEN, BLUE, duration=[50, 300, 120])
+    source = moving("WEBP", *scenes(12), duration=[50, 300, 120, *[40] * 9], quality=90)
     webp, mp4 = render(source, ANIMATED, LOOP).files
-    assert decoded == [0, 1, 2]
-    assert (webp.preset, mp4.preset, webp.duration, mp4.duration) == ("animated-640", "loop-640", 0.47, 0.47)
+    assert decoded == list(range(12))
+    assert (webp.preset, mp4.preset, webp.duration, mp4.duration) == ("animated-640", "loop-640", 0.83, 0.83)
+    starts = [0, 50, 350, *range(470, 830, 40)]
     with av.open(mp4.path) as file:
-        assert [round(frame.pts * frame.time_base * 1000) for frame in file.decode(video=0)] == [0, 50, 350]
+        assert [round(frame.pts * frame.time_base * 1000) for frame in file.decode(video=0)] == starts
+
+
+def scenes(count):
+    """Something that moves before something like a photo, which is where an MP4 is smaller."""
+    back = Image.effect_noise((320, 180), 40).convert("RGB")
+    for step in range(count):
+        scene = back.copy()
+        scene.paste(RED, (step * 10, 60, step * 10 + 60, 120))
+        yield scene
 
 
 def test_write__smaller_than_the_webp_where_something_moves(moving):
-    back = Image.effect_noise((320, 180), 40).convert("RGB")
-    scenes = []
-    for step in range(24):
-        scene = back.copy()
-        scene.paste(RED, (step * 10, 60, step * 10 + 60, 120))
-        scenes.append(scene)
-    source = moving("WEBP", *scenes, duration=40, quality=90)
+    source = moving("WEBP", *scenes(24), duration=40, quality=90)
     webp, mp4 = (made.path.stat().st_size for made in render(source, ANIMATED, LOOP).files)
     assert mp4 < webp / 2
+
+
+def test_render__loop_larger_than_its_webp_is_left_out_and_not_owed_again(moving, tmp_path):
+    source = moving("GIF", *[WHITE] * 2, RED)
+    facts = replace(inspect(source), frames=1000, width=640, height=640)
+    assert LOOP.suits(facts)
+    product = images.render(Order(source, tmp_path, facts, (ANIMATED, LOOP)))
+    assert [made.preset for made in product.files] == [ANIMATED.name]
+    assert product.facts == replace(facts, loops=False)
+    assert not LOOP.suits(product.facts)
 
 
 def test_render__stops_in_the_middle_where_the_report_raises(moving):
