@@ -11,6 +11,6 @@ django_application = get_asgi_application()
 from starlette.types import ASGIApp  # noqa: E402 - Django must be set up first
 
 from mediaweb.serving import Body, Media  # noqa: E402
-from uploads.files import Files  # noqa: E402
+from uploads.intake.files import Files  # noqa: E402
 
 application = Files(Media(Body(cast("ASGIApp", django_application))))

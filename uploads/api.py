@@ -18,8 +18,9 @@ from ninja.responses import NinjaJSONEncoder
 from processing import events, queues, runner, storage
 from processing.errors import MediaError
 from processing.standing import UNFINISHED, Lines
-from uploads import keeping, listing, multipart
+from uploads import keeping, listing
 from uploads.auth import CALLERS
+from uploads.intake import multipart
 from uploads.models import Original
 from uploads.representation import OriginalOut, Refusal, originals, represent
 

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.models import Job, JobStatus, Rendition
-from uploads import incoming
+from uploads.intake import incoming
 from uploads.models import Original, Upload
 
 UPLOAD_MAY_TAKE = timedelta(hours=1)  # between an original's bytes and its row lie milliseconds

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from uploads import tus
+from uploads.intake import tus
 
 
 class Original(models.Model):

@@ -7,7 +7,7 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from uploads import receiving
+from uploads.intake import receiving
 
 log = logging.getLogger(__name__)
 

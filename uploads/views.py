@@ -20,8 +20,9 @@ from processing.errors import CLOSER, SENTENCES, MediaError
 from processing.models import RunStatus
 from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
-from uploads import keeping, listing, receiving
+from uploads import keeping, listing
 from uploads.api import mendable, visible
+from uploads.intake import receiving
 from uploads.models import Original
 from uploads.representation import originals
 from uploads.sniffing import SIGNATURES

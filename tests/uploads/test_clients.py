@@ -21,7 +21,7 @@ from tests.uploads.cutting import Line
 from tests.uploads.test_files import film_bytes
 from tests.uploads.web import Web
 from tests.waiting import until
-from uploads import incoming
+from uploads.intake import incoming
 from uploads.models import ApiToken, Original
 
 CLIENTS = Path(__file__).parents[1] / "clients"

@@ -20,7 +20,8 @@ from processing.models import Run
 from tests.conftest import new_photo_bytes, photo_bytes
 from tests.uploads.web import BODY, VERSION, HalfPatch, Web, create, metadata, offset, patch, row_of
 from tests.waiting import until
-from uploads import garbage, incoming, receiving
+from uploads import garbage
+from uploads.intake import incoming, receiving
 from uploads.models import ApiToken, Original, Upload
 
 LIMIT = 24 << 20

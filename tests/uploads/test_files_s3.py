@@ -16,8 +16,9 @@ from tests.swift.store import Store
 from tests.uploads.test_files import error_of, film_bytes
 from tests.uploads.web import VERSION, HalfPatch, Web, create, offset, patch, row_of
 from tests.waiting import until
-from uploads import garbage, incoming, receiving
-from uploads.incoming import PART, Lost
+from uploads import garbage
+from uploads.intake import incoming, receiving
+from uploads.intake.incoming import PART, Lost
 from uploads.models import ApiToken, Original, Upload
 
 

@@ -12,8 +12,9 @@ from django.utils.timezone import now
 from tests.processing.test_storage_s3 import settings_with
 from tests.swift.store import Store
 from tests.uploads.test_files import film_bytes
-from uploads import direct, receiving, tasks
-from uploads.incoming import PART
+from uploads import tasks
+from uploads.intake import direct, receiving
+from uploads.intake.incoming import PART
 from uploads.models import ApiToken, Original, Upload
 
 pytestmark = pytest.mark.django_db

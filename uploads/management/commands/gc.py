@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management import BaseCommand
 
 from processing import storage
-from uploads import garbage, incoming
+from uploads import garbage
+from uploads.intake import incoming
 
 
 class Command(BaseCommand):

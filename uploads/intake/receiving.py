@@ -21,12 +21,13 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.errors import Empty, MediaError
-from uploads import incoming, keeping
-from uploads.digest import Sha256, is_resumable
-from uploads.incoming import Lost
+from uploads import keeping
+from uploads.intake import incoming
+from uploads.intake.digest import Sha256, is_resumable
+from uploads.intake.incoming import Lost
+from uploads.intake.tus import Checksum
 from uploads.models import Original, Upload
 from uploads.sniffing import HEAD
-from uploads.tus import Checksum
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema, Status
 
-from uploads import direct, incoming, receiving, tasks
+from uploads import tasks
+from uploads.intake import direct, incoming, receiving
 from uploads.models import Upload
 from uploads.representation import OriginalOut, Refusal
 

@@ -15,9 +15,10 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.errors import MediaError
-from uploads import incoming, keeping, receiving
+from uploads import keeping
+from uploads.intake import incoming, receiving
+from uploads.intake.receiving import KEPT_FOR, Receiver
 from uploads.models import Upload
-from uploads.receiving import KEPT_FOR, Receiver
 from uploads.sniffing import HEAD
 
 SIGNED_FOR = 3600  # seconds: what a part of 8 MiB takes on the slowest line anybody waits for
