@@ -6,6 +6,7 @@ theirs.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -199,10 +200,18 @@ def put_in_place(upload: Upload) -> None:
     if storage.is_local():
         path = path_of(upload)
         if path.exists():
-            storage.keep(path, upload.key)
+            storage.keep(out_of_reach(path) if upload.losses else path, upload.key)
+            path.unlink(missing_ok=True)
         Path(default_storage.path(upload.key)).stat()
     elif upload.parts:
         complete(upload)
+
+
+def out_of_reach(path: Path) -> Path:
+    """The same bytes in a file that nobody else has open: who vanished may only sleep, with the old one in hand."""
+    copy = path.with_name(f"{path.name}.whole")
+    shutil.copyfile(path, copy)
+    return copy
 
 
 def complete(upload: Upload) -> None:

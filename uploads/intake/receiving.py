@@ -196,6 +196,9 @@ class Receiver:
             upload.head = next(incoming.blocks(upload.key))[:HEAD]
         sniff(upload)
         sha256 = self.digest.hexdigest() if self.digest else self.read_again()
+        if self.digest and upload.losses and storage.is_local() and sha256 != self.read_again():
+            self.drop()  # by now nobody can write to them any more; what was sent is sent anew
+            raise Lost
         original = Original(
             owner=upload.owner, name=upload.name, kind=upload.kind, bytes=upload.offset, sha256=sha256, key=upload.key
         )
@@ -211,8 +214,8 @@ class Receiver:
             self.check_lease()
         return digest.hexdigest()
 
-    def refuse(self) -> None:
-        """Drop an upload that may not be kept."""
+    def drop(self) -> None:
+        """Keep nothing of the upload, because it may not be kept or has been spoilt."""
         deleted, _ = Upload.objects.filter(pk=self.upload.pk, holder=self.holder).delete()
         if deleted:
             incoming.drop(self.upload, whole=True)
@@ -310,7 +313,7 @@ def finish_left(upload_id: UUID) -> bool:
         receiver.finish()
     except MediaError as error:
         log.info("upload %s: %s", upload_id, error)
-        receiver.refuse()
+        receiver.drop()
     except Lost:
         return False
     finally:
