@@ -16,7 +16,7 @@ register.filter("srcset", srcset)
 register.filter("main_files", main_files)
 
 NARROWEST, WIDEST = 0.6, 2.6  # of a card's width to its height; beyond that the picture is cropped
-UNKNOWN = 1.5  # until it is measured; a failed one, which says why, is as wide
+UNKNOWN = 4 / 3  # until it is measured: what most cameras take
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 
 

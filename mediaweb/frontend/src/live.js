@@ -142,7 +142,6 @@ function lookAgain() {
 }
 
 function say(state) {
-  indicator.hidden = false;
   indicator.dataset.state = state;
   indicator.textContent = indicator.dataset[state];
 }

@@ -8,7 +8,8 @@ document.addEventListener("submit", async (event) => {
   if (!submitter?.matches("[data-asks]")) return;
   event.preventDefault();
   const body = new FormData(form);
-  const answer = await fetch(submitter.formAction, { method: "POST", body, headers: { "HX-Request": "true" } });
+  const action = submitter.getAttribute("formaction") ?? form.action;
+  const answer = await fetch(action, { method: "POST", body, headers: { "HX-Request": "true" } });
   sure.replaceChildren(...(await page(answer)).body.childNodes);
   sure.showPopover();
   sure.querySelector("[data-keeps]").focus();
