@@ -70,5 +70,5 @@ document.addEventListener("keydown", (event) => {
   controller.dispatchEvent(new KeyboardEvent("keydown", { key: event.key })); // the key's way up goes to where the focus is now
 });
 
-const stage = document.querySelector(".detail #stage"); // the viewer's is told of by "placed"
+const stage = document.querySelector(".scene #stage"); // the viewer's is told of by "placed"
 if (stage) dress(stage);

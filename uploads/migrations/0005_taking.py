@@ -10,7 +10,7 @@ def as_received(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("uploads", "0003_upload"),
+        ("uploads", "0004_share"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
