@@ -282,6 +282,20 @@ class Rendition(models.Model):
         return f"{self.preset} {self.name}".strip() + f" of {self.original_id}"
 
 
+class SavedView(models.Model):
+    """What an editor narrows the desk to again and again, as the query of its address."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="one_view_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Notice(models.Model):
     """A mail owed to an owner about one outcome of one original."""
 
