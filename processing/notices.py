@@ -22,7 +22,8 @@ CLAIM = timedelta(minutes=5)  # longer than any mail server takes; then the mail
 
 def owe(run: Run, outcome: RunStatus) -> None:
     """Owe the run's owner a mail about this outcome, once ever."""
-    Notice.objects.get_or_create(run=run, outcome=outcome)
+    if outcome in WORTH_A_MAIL:
+        Notice.objects.get_or_create(run=run, outcome=outcome)
 
 
 def send_owed() -> int:
@@ -65,7 +66,7 @@ def message(notices: list[Notice]) -> EmailMessage:
         "owner": owner,
         "ready": by_outcome[RunStatus.READY],
         "failed": by_outcome[RunStatus.FAILED],
-        "base_url": settings.BASE_URL or f"http://127.0.0.1:{settings.ENV.port}",
+        "base_url": settings.OWN_URL,
     }
     subject = render_to_string("processing/mail/outcomes_subject.txt", context).strip()
     body = render_to_string("processing/mail/outcomes.txt", context)

@@ -1,4 +1,4 @@
-"""Lists of originals: filters and keyset pages, which cost the same on page one and page one thousand."""
+"""Lists of originals and of what else has a date and an id: filters, and pages that cost the same wherever they are."""
 
 import base64
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True)
 class Page:
-    """Some originals, newest first, and the cursor of those that come after; None where none do."""
+    """Some rows, newest first, and the cursor of those that come after; None where none do."""
 
-    items: Sequence[Original]
+    items: Sequence[Any]
     next_cursor: str | None
 
 
@@ -45,7 +45,7 @@ def with_bytes(rows: QuerySet[Original], sha256: str) -> QuerySet[Original]:
     return rows.filter(**narrowing({"sha256": sha256.lower()}))
 
 
-def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE) -> Page:
+def page(rows: QuerySet[Any], cursor: str = "", limit: int = PAGE) -> Page:
     """The page of `rows` after `cursor`. Raises BadCursor."""
     ordered = rows.order_by("-created_at", "-id")
     if cursor:
@@ -56,8 +56,8 @@ def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE) -> Page:
     return Page(items, encode(items[-1]) if len(found) > limit else None)
 
 
-def encode(original: Original) -> str:
-    text = f"{original.created_at.strftime(INSTANT)} {original.pk}"
+def encode(row: Any) -> str:
+    text = f"{row.created_at.strftime(INSTANT)} {row.pk}"
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
