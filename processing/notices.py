@@ -6,17 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
+from django.utils import translation
 
+from processing import mailing
 from processing.models import Notice, Run, RunStatus
 
 log = logging.getLogger(__name__)
 
 WORTH_A_MAIL = (RunStatus.READY, RunStatus.FAILED)
 GATHER = timedelta(seconds=60)  # an owner's first finished original waits so long for others
+MOST = 50  # originals of either outcome that a mail names; a holiday of four hundred is no letter
 CLAIM = timedelta(minutes=5)  # longer than any mail server takes; then the mail is tried again
 
 
@@ -42,33 +45,53 @@ def owners_to_tell() -> list[int]:
 
 
 def send(owner_id: int) -> bool:
-    """One mail to one owner, if nobody else is at it."""
+    """One mail to one owner, if nobody else is at it; none to who wants none, and then nothing is owed any longer."""
     mine = [notice.pk for notice in unclaimed().filter(run__original__owner_id=owner_id) if claim(notice)]
-    notices = list(Notice.objects.filter(pk__in=mine).select_related("run__original__owner"))
+    notices = list(Notice.objects.filter(pk__in=mine).select_related("run__original__owner").order_by("pk"))
     if not notices:
         return False
-    message(notices).send()
+    owner = notices[0].run.original.owner
+    mailbox = mailing.mailbox_of(owner)
+    is_sent = mailbox.is_wanted and bool(owner.email)
+    if is_sent:
+        with translation.override(mailbox.language):
+            message(owner, notices).send()
     Notice.objects.filter(pk__in=mine).update(sent_at=Now())
-    return True
+    return is_sent
 
 
 def claim(notice: Notice) -> bool:
     return bool(unclaimed().filter(pk=notice.pk).update(claimed_at=Now()))
 
 
-def message(notices: list[Notice]) -> EmailMessage:
+def message(owner: Any, notices: list[Notice]) -> EmailMultiAlternatives:
     """The mail about these notices of one owner. Its id is theirs, so that a second copy shows as one."""
-    owner: Any = notices[0].run.original.owner
     by_outcome = defaultdict(list)
     for notice in notices:
         by_outcome[notice.outcome].append(notice.run)
+    ready, failed = by_outcome[RunStatus.READY], by_outcome[RunStatus.FAILED]
     context = {
         "owner": owner,
-        "ready": by_outcome[RunStatus.READY],
-        "failed": by_outcome[RunStatus.FAILED],
+        "ready": ready,
+        "failed": failed,
+        "most": f":{MOST}",
+        "ready_more": max(0, len(ready) - MOST),
+        "failed_more": max(0, len(failed) - MOST),
         "base_url": settings.OWN_URL,
+        "way_out": mailing.way_out(owner),
     }
     subject = render_to_string("processing/mail/outcomes_subject.txt", context).strip()
     body = render_to_string("processing/mail/outcomes.txt", context)
     ids = "-".join(str(notice.pk) for notice in (notices[0], notices[-1]))
-    return EmailMessage(subject, body, to=[owner.email], headers={"Message-ID": f"<notices-{ids}@mediaweb>"})
+    headers = {
+        "Message-ID": f"<notices-{ids}@mediaweb>",
+        "Auto-Submitted": "auto-generated",
+        # One click in the mail program itself: RFC 8058.
+        "List-Unsubscribe": f"<{context['way_out']}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    mail = EmailMultiAlternatives(subject, body, to=[owner.email], headers=headers)
+    mail.attach_alternative(
+        render_to_string("processing/mail/outcomes.html", {**context, "subject": subject}), "text/html"
+    )
+    return mail

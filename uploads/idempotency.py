@@ -11,11 +11,12 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, cast
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
-from ninja import Schema, Status, UploadedFile
+from ninja import Schema, Status
 from ninja.params import param_functions
 from ninja.responses import NinjaJSONEncoder
 from ninja.utils import contribute_operation_args

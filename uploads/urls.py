@@ -1,6 +1,6 @@
 """The pages of people who upload."""
 
-from django.urls import path
+from django.urls import include, path
 
 from uploads import playing, views
 
@@ -17,4 +17,5 @@ urlpatterns = [
     path("originals/<uuid:original_id>/rename", views.rename, name="rename"),
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
     path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
+    path("account/webhooks", include("uploads.webhooks.urls")),
 ]

@@ -5,9 +5,9 @@ import { readFile, writeFile } from "node:fs/promises";
 const ICONS = [
   "aperture", "arrow-up-to-line", "ban", "camera", "check", "chevron-left", "chevron-right", "circle-check",
   "circle-dashed", "circle-x", "clock", "cloud-upload", "copy", "download", "film", "folder-up", "image", "images",
-  "keyboard", "layers", "list-checks", "loader-circle", "lock", "log-out", "moon", "pause", "pencil", "play",
-  "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
-  "trash-2", "triangle-alert", "upload", "x",
+  "key-round", "keyboard", "layers", "list-checks", "loader-circle", "lock", "log-out", "moon", "pause", "pencil", "play",
+  "plus", "refresh-cw", "rotate-ccw", "search", "send", "settings", "shield", "sun", "sun-moon",
+  "trash-2", "triangle-alert", "upload", "webhook", "x",
 ];
 const OUT = new URL("../static/build/", import.meta.url).pathname;
 

@@ -22,6 +22,8 @@ PATHS = [
     "/status/{film}",
     "/status/{torn}",
     "/status/queues",
+    "/account/",
+    "/account/webhooks",
     "/accounts/password/change/",
     "/api/docs",
 ]
