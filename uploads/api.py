@@ -18,8 +18,9 @@ from uploads.auth import CALLERS
 from uploads.document import DocumentedAPI
 from uploads.idempotency import idempotent
 from uploads.intake import multipart
-from uploads.models import Original
+from uploads.reach import mendable, visible
 from uploads.representation import OriginalOut, originals, represent
+from uploads.sharing import api as sharing
 from uploads.throttling import Rate
 from uploads.webhooks import api as webhooks
 
@@ -141,6 +142,7 @@ def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
 @api.get(
     "/events",
     response={200: None},
+    throttle=[],  # counting would hold the loop, and with it every upload, while Redis says nothing
     summary="Watch originals move",
     openapi_extra={
         "responses": {
@@ -202,6 +204,7 @@ def unknown(request: HttpRequest, address: str) -> None:
 
 
 api.add_router("/multipart", multipart.router)
+api.add_router("/originals", sharing.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("", rest)
 
@@ -209,19 +212,3 @@ api.add_router("", rest)
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
     original = visible(request, original_id)
     return represent(original, Lines.read([original.run]), request.build_absolute_uri)
-
-
-def visible(request: HttpRequest, original_id: UUID) -> Original:
-    """The original, if this user may see it. Another owner's does not exist."""
-    found = listing.visible_to(request.user, originals()).filter(pk=original_id).first()
-    if found is None:
-        raise Http404
-    return found
-
-
-def mendable(request: HttpRequest, original_id: UUID) -> Original:
-    """The original, if this user may change what becomes of it."""
-    original = visible(request, original_id)
-    if original.owner_id != request.user.pk and not request.user.has_perm("processing.mend_runs"):
-        raise Http404
-    return original

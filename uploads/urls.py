@@ -3,6 +3,8 @@
 from django.urls import include, path
 
 from uploads import playing, views
+from uploads.sharing import views as sharing
+from uploads.webhooks import views as webhooks
 
 app_name = "uploads"
 urlpatterns = [
@@ -16,6 +18,10 @@ urlpatterns = [
     path("originals/<uuid:original_id>/reprocess", views.reprocess, name="reprocess"),
     path("originals/<uuid:original_id>/rename", views.rename, name="rename"),
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
+    path("originals/<uuid:original_id>/shares", sharing.make, name="share"),
+    path("originals/<uuid:original_id>/shares/<uuid:share_id>/revoke", sharing.revoke, name="revoke"),
+    path("s/<str:token>", sharing.page, name="shared"),
     path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
-    path("account/webhooks", include("uploads.webhooks.urls")),
+    path("account/webhooks", webhooks.page, name="webhooks"),
+    path("account/webhooks/", include("uploads.webhooks.urls")),
 ]

@@ -13,7 +13,7 @@ from uploads.webhooks import endpoints, outbox
 pytestmark = pytest.mark.django_db
 
 PAGE = "/account/webhooks"
-URL = "https://example.org/hook"
+URL = "https://alice.example.net/hook"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('uploads', '0003_upload'),
+        ('uploads', '0004_share'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
