@@ -506,6 +506,15 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "delete /api/multipart/{upload_id}",
         "post /api/multipart/{upload_id}/complete",
         "post /api/multipart/{upload_id}/parts/{number}",
+        "get /api/webhooks",
+        "post /api/webhooks",
+        "get /api/webhooks/{webhook_id}",
+        "patch /api/webhooks/{webhook_id}",
+        "delete /api/webhooks/{webhook_id}",
+        "post /api/webhooks/{webhook_id}/secret",
+        "post /api/webhooks/{webhook_id}/test",
+        "get /api/webhooks/{webhook_id}/deliveries",
+        "post /api/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
     }
 
 

@@ -8,13 +8,12 @@ from django.utils.timezone import now
 from ninja import Field, Router, Schema, Status
 from pydantic import AwareDatetime, field_validator
 
+from uploads.idempotency import idempotent
 from uploads.models import Share
 from uploads.reach import mendable
-from uploads.representation import Refusal
 from uploads.sharing import shares
 
 router = Router(tags=["shares"])
-UNKNOWN = {401: Refusal, 404: Refusal, 422: Refusal}
 
 
 class ShareIn(Schema):
@@ -41,13 +40,14 @@ class ShareOut(Schema):
     expires_at: datetime | None
 
 
-@router.get("/{original_id}/shares", response={200: list[ShareOut], **UNKNOWN}, summary="List links")
+@router.get("/{original_id}/shares", response={200: list[ShareOut]}, summary="List links")
 def index(request: HttpRequest, original_id: UUID) -> list[ShareOut]:
     """The links that open this original, newest first."""
     return [represent(request, share) for share in shares.live(mendable(request, original_id))]
 
 
-@router.post("/{original_id}/shares", response={201: ShareOut, 400: Refusal, **UNKNOWN}, summary="Make a link")
+@router.post("/{original_id}/shares", response={201: ShareOut}, summary="Make a link")
+@idempotent
 def make(request: HttpRequest, original_id: UUID, wanted: ShareIn) -> Status[ShareOut]:
     """Whoever has it sees the renditions, and never the original, without an account."""
     original = mendable(request, original_id)
@@ -57,7 +57,7 @@ def make(request: HttpRequest, original_id: UUID, wanted: ShareIn) -> Status[Sha
     return Status(201, represent(request, share))
 
 
-@router.delete("/{original_id}/shares/{share_id}", response={204: None, **UNKNOWN}, summary="Revoke a link")
+@router.delete("/{original_id}/shares/{share_id}", response={204: None}, summary="Revoke a link")
 def revoke(request: HttpRequest, original_id: UUID, share_id: UUID) -> Status[None]:
     """It closes at once; what caches have kept of a link without a password stays there as long as they like."""
     if not shares.revoke(mendable(request, original_id), share_id):
