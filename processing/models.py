@@ -302,12 +302,16 @@ class Notice(models.Model):
     run = models.ForeignKey(Run, models.CASCADE, related_name="notices")
     outcome = models.CharField(max_length=10, choices=RunStatus)
     owed_at = models.DateTimeField(db_default=Now())
+    mail = models.UUIDField(null=True)  # the one it was put in, with others of its owner's
     claimed_at = models.DateTimeField(null=True)  # a lease: a claim that was not kept is made again
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "outcome"], name="one_notice_per_outcome")]
-        indexes = [models.Index(fields=["owed_at"], name="notice_owed", condition=models.Q(sent_at=None))]
+        indexes = [
+            models.Index(fields=["owed_at"], name="notice_owed", condition=models.Q(sent_at=None)),
+            models.Index(fields=["mail"], name="notice_mail", condition=models.Q(sent_at=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.outcome} of run {self.run_id}"
