@@ -27,6 +27,7 @@ function put(old, found) {
   if (old && !old.dispatchEvent(new CustomEvent("renew", { detail: fresh, bubbles: true, cancelable: true }))) return; // who heard it takes what it needs
   if (old && old.dataset.status === fresh.dataset.status && looksSame(old, fresh)) return;
   const focused = old?.contains(document.activeElement);
+  const leads = focused && document.activeElement.getAttribute("href");
   const ticked = old?.querySelector("input[name=run]")?.checked;
   if (old?.tagName === fresh.tagName) old.replaceWith(fresh);
   else {
@@ -37,7 +38,7 @@ function put(old, found) {
   paintPlaceholders(fresh);
   fresh.dispatchEvent(new CustomEvent("placed", { bubbles: true }));
   if (ticked) fresh.querySelector("input[name=run]").checked = true;
-  if (focused) fresh.querySelector("a, button")?.focus();
+  if (focused) (fresh.querySelector(`a[href="${leads}"]:not([tabindex])`) ?? fresh.querySelector("a, button"))?.focus();
   if (old && finished(fresh) && old.dataset.status !== fresh.dataset.status) announce(said(fresh));
 }
 
