@@ -49,7 +49,9 @@ NO_WAY_ON = (JobStatus.FAILED, JobStatus.CANCELED)
 FRESH: dict[str, Any] = {
     "errors": 0,
     "crashes": 0,
+    "losses": 0,
     "outages": 0,
+    "evidence": [],
     "not_before": None,
     "progress": 0,
     "error_code": "",
@@ -143,10 +145,10 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class LightManager(models.Manager["Job"]):
-    """Leaves evidence in the database until somebody asks for it: a page or a summary reads hundreds of jobs."""
+    """Leaves traces in the database until somebody asks for it: a page or a summary reads hundreds of jobs."""
 
     def get_queryset(self) -> models.QuerySet["Job"]:
-        return super().get_queryset().defer("evidence")
+        return super().get_queryset().defer("traces")
 
 
 JobManager = LightManager.from_queryset(JobQuerySet)
@@ -173,7 +175,9 @@ class Job(ErrorRecorded):
     put_back = models.PositiveSmallIntegerField(default=0)  # times it did not fit beside what a worker had in hand
     lease_until = models.DateTimeField(null=True)
     errors = models.PositiveSmallIntegerField(default=0)  # times it raised something of ours
-    crashes = models.PositiveSmallIntegerField(default=0)  # times its worker vanished
+    crashes = models.PositiveSmallIntegerField(default=0)  # times it took its worker down
+    losses = models.PositiveSmallIntegerField(default=0)  # times its worker vanished, for whatever reason
+    evidence = models.JSONField(default=list, blank=True)  # of each crash and loss: see `last_words.evidence`
     outages = models.PositiveSmallIntegerField(default=0)  # times a store or a disk did not serve it
     not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
     # Whose it is and how it ranks: copied from its run at its first `advance`, so that lines are read by index.
@@ -185,8 +189,8 @@ class Job(ErrorRecorded):
     rung_at = models.DateTimeField(null=True)  # when its message was last sent
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    # What the last attempt's children were told, said and took, as `traces` keeps it; None where none has been seen.
-    evidence = models.JSONField(null=True)
+    # What the last attempt's programs were told, said and took: see `engines.traces`; None where none was seen.
+    traces = models.JSONField(null=True)
 
     objects: ClassVar[Any] = JobManager()
 
@@ -227,7 +231,7 @@ class Job(ErrorRecorded):
             progress=0,
             error_code="",
             error_details={},
-            evidence=None,
+            traces=None,
         )
 
     def owe_again(self, **changes: Any) -> bool:

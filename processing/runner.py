@@ -22,6 +22,7 @@ from processing import (
     doorbells,
     events,
     hands,
+    last_words,
     lines,
     memory,
     owed,
@@ -258,29 +259,30 @@ def try_out(job: Job, seen: Traces) -> None:
         raise
     except MediaError as error:
         log.info("%s: %s", job, error)
-        settle(job, JobStatus.FAILED, error_code=error.code, error_details=error.details, evidence=seen.evidence())
+        settle(job, JobStatus.FAILED, error_code=error.code, error_details=error.details, traces=seen.as_data())
     except storage.Gone as error:
         log.warning("%s: a piece is gone: %s", job, error)
         wait_for_piece(job, error.key)
     except Exception as error:
         log.exception("%s", job)
-        settle(job, **after_error(job, error), evidence=seen.evidence())
+        settle(job, **after_error(job, error), traces=seen.as_data())
 
 
 def renew(job: Job, progress: float, seen: Traces) -> bool:
     try:
         with changing(job.run_id):
-            return job.renew(progress, evidence=seen.evidence())
+            return job.renew(progress, traces=seen.as_data())
     except Run.DoesNotExist:
         return False
 
 
 def make_and_publish(job: Job, heartbeat: Heartbeat, seen: Traces) -> None:
-    with storage.scratch(f"job-{job.pk}-{job.attempt}") as folder:
+    with storage.scratch(last_words.folder_name(job)) as folder, last_words.kept(folder) as note_memory:
+        heartbeat.on_beat = note_memory
         product = make(job, folder, heartbeat)
         published = publishing.upload(job, product)
         with publishing.dropping_on_loss(published), changing(job.run_id):
-            if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1, evidence=seen.evidence()):
+            if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1, traces=seen.as_data()):
                 raise JobLost
             publishing.record(job, product, published)
             if product != Product():  # else it found everything there, and says nothing of its speed

@@ -125,7 +125,7 @@ def pipeline(request: HttpRequest, original_id: UUID) -> HttpResponse:
 def one_job(request: HttpRequest, original_id: UUID, job_id: int) -> HttpResponse:
     """What is known of one job's last attempt: what its programs were told, said and took."""
     job = get_object_or_404(Job.objects.select_related("run__original"), run__original=original_id, pk=job_id)
-    context = {"job": job, "run": job.run, "original": job.run.original, "evidence": job.evidence or {}}
+    context = {"job": job, "run": job.run, "original": job.run.original, "traces": job.traces or {}}
     return render(request, "processing/parts/job.html" if is_part(request) else "processing/job.html", context)
 
 

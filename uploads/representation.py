@@ -9,7 +9,6 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 from ninja import Field, Schema
 
-from processing import storage
 from processing.models import Job, Rendition, Run
 from processing.standing import Lines
 from uploads import playing
@@ -167,4 +166,4 @@ def stills(original: Original) -> list[Rendition]:
 
 def srcset(renditions: Iterable[Rendition], absolute: Callable[[str], str] = str) -> str:
     """These pictures, as the `srcset` of an <img>."""
-    return ", ".join(f"{absolute(storage.url(item.key))} {item.width}w" for item in renditions)
+    return ", ".join(f"{absolute(playing.address(item))} {item.width}w" for item in renditions)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from uploads import playing, views
+from uploads.sharing import views as sharing
 
 app_name = "uploads"
 urlpatterns = [
@@ -16,5 +17,8 @@ urlpatterns = [
     path("originals/<uuid:original_id>/reprocess", views.reprocess, name="reprocess"),
     path("originals/<uuid:original_id>/rename", views.rename, name="rename"),
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
+    path("originals/<uuid:original_id>/shares", sharing.make, name="share"),
+    path("originals/<uuid:original_id>/shares/<uuid:share_id>/revoke", sharing.revoke, name="revoke"),
+    path("s/<str:token>", sharing.page, name="shared"),
     path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
 ]

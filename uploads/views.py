@@ -21,9 +21,9 @@ from processing.models import RunStatus
 from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
 from uploads import keeping, listing
-from uploads.api import mendable, visible
 from uploads.intake import receiving
 from uploads.models import Original
+from uploads.reach import mendable, visible
 from uploads.representation import originals
 from uploads.sniffing import SIGNATURES
 

@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 const ICONS = [
   "aperture", "arrow-up-to-line", "ban", "camera", "check", "chevron-left", "chevron-right", "circle-check",
   "circle-dashed", "circle-x", "clock", "cloud-upload", "copy", "download", "film", "folder-up", "image", "images",
-  "keyboard", "layers", "list-checks", "loader-circle", "lock", "log-out", "moon", "pause", "pencil", "play",
+  "keyboard", "layers", "link", "list-checks", "loader-circle", "lock", "log-out", "moon", "pause", "pencil", "play",
   "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
   "trash-2", "triangle-alert", "upload", "x",
 ];

@@ -43,7 +43,7 @@ class Traces:
     children: list[Trace] = field(default_factory=list)
     began: float = field(default_factory=time.process_time)
 
-    def evidence(self) -> dict[str, Any]:
+    def as_data(self) -> dict[str, Any]:
         """Of all of them what they took, and of the MOST that took longest everything; the last one is always there."""
         numbered = list(enumerate(self.children))
         longest = sorted(numbered[:-1], key=lambda item: item[1].seconds)[1 - MOST :]

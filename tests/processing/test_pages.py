@@ -261,18 +261,37 @@ TOLD = {
 }
 
 
+LOST = {
+    "worker": "worker-6",
+    "attempt": 1,
+    "end": "it ended by signal 9",
+    "memory": {"stated": 900, "held": 871},
+    "lines": ["line one", "line <two>"],
+    "out_of_memory": True,
+}
+
+
 def test_run__bar_leads_to_what_its_job_did(client, charlie, alice):
     run = a_failed_run(alice)
     job = run.jobs.get(step="inspect")
     times = {"queued_at": timezone.now(), "started_at": timezone.now(), "finished_at": timezone.now()}
     Job.objects.filter(pk=job.pk).update(
-        **times, worker="worker-7", attempt=2, crashes=1, memory=1 << 30, evidence=TOLD
+        **times, worker="worker-7", attempt=2, crashes=1, memory=1 << 30, traces=TOLD, evidence=[LOST]
     )
     url = f"/status/{run.original_id}/jobs/{job.pk}"
     assert f'data-job href="{url}"' in text_of(client, f"/status/{run.original_id}")
     page = text_of(client, url)
-    words = ["worker-7", "worker lost once", "552.0\xa0MB", "of 1.0\xa0GB expected", "12 s", "ffprobe film.mp4"]
-    words += ["ffmpeg -i &lt;film&gt;", "ended with 1", "no frame", "The file is damaged", "The 2 longest of 9"]
+    words = ["worker-7", "took its worker down once", "552.0\xa0MB", "of 1.0\xa0GB expected", "12 s"]
+    words += ["ffprobe film.mp4", "ffmpeg -i &lt;film&gt;", "ended with 1", "no frame", "The file is damaged"]
+    words += [
+        "The 2 longest of 9",
+        "attempt 1 lost",
+        "worker-6",
+        "871 MiB",
+        "out of memory",
+        "it ended by signal 9",
+        "line &lt;two&gt;",
+    ]
     for said in words:
         assert said in page, said
     part = text_of(client, url, hx_request="true")

@@ -99,7 +99,7 @@ def complete(upload: Upload) -> bool:
             return False
         receiver.finish()
     except MediaError:
-        receiver.refuse()
+        receiver.drop()
         raise
     finally:
         receiver.release()

@@ -1,12 +1,11 @@
 """How originals look on pages: which files to show, at which size, and what stands in until they load."""
 
-from pathlib import PurePosixPath
-
 from django import template
 
 from processing import storage
 from processing.models import Rendition
 from processing.presets import ANIMATED, LOOP
+from uploads import playing
 from uploads.models import Original
 from uploads.representation import main_files, srcset, stills
 
@@ -48,5 +47,4 @@ def colour(blurhash: str) -> str:
 @register.filter
 def download_url(rendition: Rendition) -> str:
     """An address that saves the file under the original's name and the preset's."""
-    stem = PurePosixPath(rendition.original.name).stem
-    return storage.url(rendition.key, download_as=f"{stem}-{rendition.preset}{PurePosixPath(rendition.key).suffix}")
+    return storage.url(rendition.key, download_as=playing.saved_name(rendition.original.name, rendition))

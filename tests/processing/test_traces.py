@@ -42,8 +42,8 @@ def step_does(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Order], Pr
 
 def told(step: str = "inspect") -> list[tuple[str, int | None, str]]:
     """Of each program that the job ran the last word of its command, its status and what it said."""
-    evidence = Job.objects.get(step=step).evidence
-    return [(item["command"].split()[-1], item["status"], item["said"]) for item in evidence["commands"]]
+    seen = Job.objects.get(step=step).traces
+    return [(item["command"].split()[-1], item["status"], item["said"]) for item in seen["commands"]]
 
 
 def speak(order: Order, status: int = 0) -> Any:
@@ -56,9 +56,9 @@ def test_success__keeps_what_its_programs_did(upload):
     upload()
     work()
     assert told() == [("processing.engines.images:inspect", 0, "")]
-    evidence = Job.objects.get(step="thumbnails").evidence
-    assert evidence["cpu"] > 0
-    assert evidence["memory"] > 1 << 20
+    seen = Job.objects.get(step="thumbnails").traces
+    assert seen["cpu"] > 0
+    assert seen["memory"] > 1 << 20
 
 
 def test_media_error__keeps_the_words_of_the_program(upload, step_does):
@@ -83,7 +83,7 @@ def test_error_of_ours__keeps_them_until_the_next_try(upload, step_does):
     runner.advance(job.run_id)
     job.refresh_from_db()
     assert job.claim("worker-b")
-    assert Job.objects.get(step="inspect").evidence is None
+    assert Job.objects.get(step="inspect").traces is None
 
 
 def test_running__says_what_it_is_at_and_a_worker_that_vanishes_leaves_it(upload, step_does, monkeypatch):
@@ -93,7 +93,7 @@ def test_running__says_what_it_is_at_and_a_worker_that_vanishes_leaves_it(upload
 
     def renewed(job: Job, progress: float, **changes: Any) -> bool:
         ours = renew(job, progress, **changes)
-        if changes["evidence"]["commands"]:
+        if changes["traces"]["commands"]:
             seen.append(told())
             beaten.set()
         return ours
@@ -123,4 +123,4 @@ def test_jobs__are_read_without_it(upload):
     work()
     run = Run.objects.get()
     for job in (*run.jobs.all(), *Job.objects.all(), Job.objects.select_related("run").first()):
-        assert "evidence" in job.get_deferred_fields()
+        assert "traces" in job.get_deferred_fields()
