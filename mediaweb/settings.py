@@ -141,6 +141,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_MANIFEST_STRICT = False
 FILE_UPLOAD_TEMP_DIR = SCRATCH
 
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000  # of a form: a selection of 1000, and what it has besides
 MAX_UPLOAD_BYTES = int(ENV.max_upload_bytes)
 QUOTA_BYTES = int(ENV.quota_bytes) if ENV.quota_bytes else None
 LIMITS = Limits(pixels=ENV.max_pixels, duration=ENV.max_duration, part=ENV.part_seconds, threads=ENV.encoder_threads)
