@@ -206,6 +206,7 @@ def unknown(request: HttpRequest, address: str) -> None:
 api.add_router("/multipart", multipart.router)
 api.add_router("/originals", sharing.router)
 api.add_router("/webhooks", webhooks.router)
+api.add_router("/download", sharing.downloads)
 api.add_router("", rest)
 
 

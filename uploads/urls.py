@@ -22,6 +22,7 @@ urlpatterns = [
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
     path("originals/<uuid:original_id>/shares", sharing.make, name="share"),
     path("originals/<uuid:original_id>/shares/<uuid:share_id>/revoke", sharing.revoke, name="revoke"),
+    path("download", sharing.download, name="download"),
     path("s/<str:token>", sharing.page, name="shared"),
     path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
     path("account/webhooks", webhooks.page, name="webhooks"),

@@ -496,6 +496,7 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "post /api/originals/{original_id}/reprocess",
         "post /api/originals/{original_id}/front",
         "get /api/originals/{original_id}/download",
+        "get /api/download",
         "get /api/originals/{original_id}/shares",
         "post /api/originals/{original_id}/shares",
         "delete /api/originals/{original_id}/shares/{share_id}",

@@ -1,19 +1,20 @@
-"""`/api/originals/ID/shares` and `/api/originals/zip`, for programs."""
+"""`/api/originals/ID/shares` and `/api/download`, for programs."""
 
 from datetime import datetime
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.utils.timezone import now
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 from pydantic import AwareDatetime, field_validator
 
 from uploads.idempotency import idempotent
 from uploads.models import Share
 from uploads.reach import mendable
-from uploads.sharing import shares
+from uploads.sharing import shares, zips
 
 router = Router(tags=["shares"])
+downloads = Router(tags=["originals"])
 
 
 class ShareIn(Schema):
@@ -31,6 +32,10 @@ class ShareIn(Schema):
         return moment
 
 
+class Ids(Schema):
+    ids: list[UUID] = Field(min_length=1, max_length=zips.MOST)
+
+
 class ShareOut(Schema):
     id: UUID
     url: str = Field(examples=["https://media.example.org/s/Xn2vQb0mVJ0eIuXlqB8n5oJc1bBqk3aT"])
@@ -38,6 +43,17 @@ class ShareOut(Schema):
     downloads: bool
     created_at: datetime
     expires_at: datetime | None
+
+
+@downloads.get(
+    "",
+    response={200: None},
+    summary="Several originals as a zip",
+    openapi_extra={"responses": {200: {"description": "the zip", "content": {"application/zip": {}}}}},
+)
+def download(request: HttpRequest, ids: Query[Ids]) -> StreamingHttpResponse:
+    """The files as they were uploaded, under their names, made while it is sent; its length is told before."""
+    return zips.answer(request, ids.ids)
 
 
 @router.get("/{original_id}/shares", response={200: list[ShareOut]}, summary="List links")
