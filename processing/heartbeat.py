@@ -31,6 +31,7 @@ class Heartbeat:
         self.renew = renew
         self.progress = 0.0
         self.lost = False
+        self.on_beat: Callable[[], object] = lambda: None  # what else is done every `BEAT`
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.beat, name="heartbeat", daemon=True)
 
@@ -55,6 +56,7 @@ class Heartbeat:
     def beat(self) -> None:
         held_until = time.monotonic() + LEASE.total_seconds()
         while not (self.lost or self.over.wait(BEAT)):
+            self.on_beat()
             try:
                 self.lost = not self.renew(self.progress)
                 held_until = time.monotonic() + LEASE.total_seconds()

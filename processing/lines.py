@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -65,9 +65,12 @@ def next_runs(owner: int | None, queue: str) -> list[int]:
     return list(dict.fromkeys(held.values_list("run", flat=True)[:free])) if free else []
 
 
-def held_lines() -> list[tuple[int, str]]:
-    """Each (owner, queue) with something held."""
-    return list(Job.objects.held().values_list("owner", "queue").distinct())
+def with_room() -> list[tuple[int, str]]:
+    """Each (owner, queue) with something held, and room for it in the list: two queries for all owners."""
+    queued = Job.objects.filter(status=JobStatus.QUEUED).order_by().values_list("owner", "queue")
+    full = set(queued.annotate(count=Count("pk")).filter(count__gte=WINDOW).values_list("owner", "queue"))
+    held = Job.objects.held().order_by().values_list("owner", "queue").distinct()
+    return [line for line in held if line not in full]
 
 
 def rank_first(run: Run) -> None:

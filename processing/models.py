@@ -49,7 +49,9 @@ NO_WAY_ON = (JobStatus.FAILED, JobStatus.CANCELED)
 FRESH: dict[str, Any] = {
     "errors": 0,
     "crashes": 0,
+    "losses": 0,
     "outages": 0,
+    "evidence": [],
     "not_before": None,
     "progress": 0,
     "error_code": "",
@@ -163,7 +165,9 @@ class Job(ErrorRecorded):
     put_back = models.PositiveSmallIntegerField(default=0)  # times it did not fit beside what a worker had in hand
     lease_until = models.DateTimeField(null=True)
     errors = models.PositiveSmallIntegerField(default=0)  # times it raised something of ours
-    crashes = models.PositiveSmallIntegerField(default=0)  # times its worker vanished
+    crashes = models.PositiveSmallIntegerField(default=0)  # times it took its worker down
+    losses = models.PositiveSmallIntegerField(default=0)  # times its worker vanished, for whatever reason
+    evidence = models.JSONField(default=list, blank=True)  # of each crash and loss: see `last_words.evidence`
     outages = models.PositiveSmallIntegerField(default=0)  # times a store or a disk did not serve it
     not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
     # Whose it is and how it ranks: copied from its run at its first `advance`, so that lines are read by index.
@@ -276,6 +280,20 @@ class Rendition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.preset} {self.name}".strip() + f" of {self.original_id}"
+
+
+class SavedView(models.Model):
+    """What an editor narrows the desk to again and again, as the query of its address."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="one_view_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Notice(models.Model):

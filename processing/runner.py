@@ -22,6 +22,7 @@ from processing import (
     doorbells,
     events,
     hands,
+    last_words,
     lines,
     memory,
     owed,
@@ -269,7 +270,8 @@ def renew(job: Job, progress: float) -> bool:
 
 
 def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
-    with storage.scratch(f"job-{job.pk}-{job.attempt}") as folder:
+    with storage.scratch(last_words.folder_name(job)) as folder, last_words.kept(folder) as note_memory:
+        heartbeat.on_beat = note_memory
         product = make(job, folder, heartbeat)
         published = publishing.upload(job, product)
         with publishing.dropping_on_loss(published), changing(job.run_id):

@@ -124,7 +124,7 @@ def keep(path: Path, key: str, content_type: str = "") -> None:
 
 def move_durably(path: Path, target: Path) -> None:
     """Bytes on the disk first, then the name, then the folder that holds the name."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_durably(target.parent)
     sync(path)
     try:
         path.replace(target)
@@ -137,6 +137,14 @@ def move_durably(path: Path, target: Path) -> None:
         draft.replace(target)
         path.unlink()
     sync(target.parent)
+
+
+def make_durably(folder: Path) -> None:
+    """A folder whose own name is on the disk as well: what lies in one that a power cut forgets is lost with it."""
+    if not folder.is_dir():
+        make_durably(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
 
 
 def sync(path: Path) -> None:

@@ -1,16 +1,22 @@
 """Celery's side: each task is one line, and its arguments are ids."""
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from processing import notices, runner, sweeping, worker
 
 
-@shared_task(ignore_result=True)
+class Owed(Task):  # type: ignore[type-arg]  # at run time it takes none
+    """A job's task. Where a process of the pool dies at it, its worker says so."""
+
+    Request = "processing.dying:Request"  # by name: nobody but a worker needs it
+
+
+@shared_task(ignore_result=True, base=Owed)
 def run_image_job(job_id: int) -> None:
     runner.run(job_id, worker.name)
 
 
-@shared_task(ignore_result=True)
+@shared_task(ignore_result=True, base=Owed)
 def run_video_job(job_id: int) -> None:
     runner.run(job_id, worker.name)
 

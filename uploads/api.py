@@ -21,8 +21,9 @@ from processing.standing import UNFINISHED, Lines
 from uploads import keeping, listing
 from uploads.auth import CALLERS
 from uploads.intake import multipart
-from uploads.models import Original
+from uploads.reach import mendable, visible
 from uploads.representation import OriginalOut, Refusal, originals, represent
+from uploads.sharing import api as sharing
 
 REFUSALS = {"too_large": 413, "unsupported_type": 415, "quota_exceeded": 403}
 
@@ -216,28 +217,13 @@ def unknown(request: HttpRequest, address: str) -> None:
 
 
 api.add_router("/multipart", multipart.router)
+api.add_router("/originals", sharing.router)
 api.add_router("", rest)
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
     original = visible(request, original_id)
     return represent(original, Lines.read([original.run]), request.build_absolute_uri)
-
-
-def visible(request: HttpRequest, original_id: UUID) -> Original:
-    """The original, if this user may see it. Another owner's does not exist."""
-    found = listing.visible_to(request.user, originals()).filter(pk=original_id).first()
-    if found is None:
-        raise Http404
-    return found
-
-
-def mendable(request: HttpRequest, original_id: UUID) -> Original:
-    """The original, if this user may change what becomes of it."""
-    original = visible(request, original_id)
-    if original.owner_id != request.user.pk and not request.user.has_perm("processing.mend_runs"):
-        raise Http404
-    return original
 
 
 def refuse(request: HttpRequest, status: int, code: str, message: str, details: Any = None) -> HttpResponse:

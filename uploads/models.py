@@ -28,13 +28,17 @@ class Original(models.Model):
     colour = models.CharField(max_length=7, blank=True)  # the dominant one, `#rrggbb`
     # Not the database's Now(): SQLite's has three digits, and then equals no cursor.
     created_at = models.DateTimeField(default=now)
+    taken_at = models.DateTimeField(default=now)  # `capture.moment`: when it came, until its facts are known
 
     was_there = False  # on one that was found when the same bytes came again
+    share: "Share | None" = None  # the link it is shown by, where it is shown to strangers
 
     class Meta:
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="original_by_owner"),
             models.Index(fields=["-created_at", "-id"], name="original_by_date"),
+            models.Index(fields=["owner", "-taken_at", "-id"], name="original_by_taking"),
+            models.Index(fields=["owner", "kind", "-taken_at", "-id"], name="original_by_kind"),
             models.Index(fields=["owner", "sha256"], name="original_by_bytes"),
         ]
 
@@ -86,6 +90,44 @@ class Upload(models.Model):
     def modified(self) -> str:
         """When the file was last changed, where our page has sent it: by this, name and length it is known again."""
         return tus.metadata_of(self.metadata).get("modified", "")
+
+
+class ShareQuerySet(models.QuerySet["Share"]):
+    def live(self) -> Self:
+        """Those that still open."""
+        return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now()), revoked_at=None)
+
+
+def new_share_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class Share(models.Model):
+    """A link by which anybody may see what was made of one original, until it expires or is revoked.
+
+    The token is kept as it is: its owner copies it again whenever they like, and it outlives a change of
+    the secret key. Who can read this row can read every row beside it; the password is hashed all the same,
+    because people use one twice.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    original = models.ForeignKey(Original, models.CASCADE, related_name="shares")
+    token = models.CharField(max_length=32, unique=True, default=new_share_token)  # 192 bits: nobody guesses one
+    password = models.CharField(max_length=128, blank=True)  # hashed; empty: none is asked for
+    downloads = models.BooleanField(default=True)  # whether the page offers the files
+    created_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = ShareQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"link to {self.original_id}"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the link alone opens it."""
+        return not self.password
 
 
 class ApiToken(models.Model):

@@ -36,11 +36,35 @@ def is_text(rendition: Rendition) -> bool:
 
 
 def address(rendition: Rendition, good_for: int = links.GOOD_FOR) -> str:
-    """Where this file is served: a text by `play`, for as long as its film may take, every other by the storage."""
+    """Where this file is served: a text by `play`, for as long as its film may take, every other by the storage.
+
+    By its link, where the original is shown by one.
+    """
+    if rendition.original.share:
+        return of_version(shared(rendition, rendition.original.share.token), rendition)
     if not is_text(rendition):
         return storage.url(rendition.key, good_for=good_for)
     token = links.token(rendition.original_id)
     return reverse("uploads:play", args=(rendition.original_id, token, rendition.preset, known_as(rendition)))
+
+
+def shared(rendition: Rendition, token: str) -> str:
+    """Where who has a link reads this file, and the one that comes in its place. `sharing.files` serves it."""
+    return f"/s/{token}/{rendition.preset}/{known_as(rendition)}"
+
+
+def of_version(place: str, rendition: Rendition) -> str:
+    """The address of a shared file as it is now, so that caches may keep it; texts are small, and name others."""
+    return place if is_text(rendition) else f"{place}?v={version(rendition)}"
+
+
+def version(rendition: Rendition) -> str:
+    return rendition.sha256[:12]
+
+
+def saved_name(original: str, rendition: Rendition) -> str:
+    """What a browser saves this file as: the original's name, with the preset's."""
+    return f"{PurePosixPath(original).stem}-{rendition.preset}{PurePosixPath(rendition.key).suffix}"
 
 
 @gzip_page

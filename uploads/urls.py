@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from uploads import playing, views
+from uploads import bulk, playing, views
+from uploads.sharing import views as sharing
 
 app_name = "uploads"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("selected/delete", bulk.delete_mine, name="delete_mine"),
+    path("status/selected/delete", bulk.delete_runs, name="delete_runs"),
     path("originals/<uuid:original_id>", views.detail, name="detail"),
     path("originals/<uuid:original_id>/card", views.card, name="card"),
     path("originals/<uuid:original_id>/stage", views.stage, name="stage"),
@@ -16,5 +19,8 @@ urlpatterns = [
     path("originals/<uuid:original_id>/reprocess", views.reprocess, name="reprocess"),
     path("originals/<uuid:original_id>/rename", views.rename, name="rename"),
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
+    path("originals/<uuid:original_id>/shares", sharing.make, name="share"),
+    path("originals/<uuid:original_id>/shares/<uuid:share_id>/revoke", sharing.revoke, name="revoke"),
+    path("s/<str:token>", sharing.page, name="shared"),
     path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
 ]

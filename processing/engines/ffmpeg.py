@@ -10,6 +10,7 @@ from typing import Any
 
 import ffmpeg as ff
 
+from processing.engines import capture
 from processing.errors import Corrupt, MediaError, ResourceLimit, TooManyPixels, UnsupportedType
 from processing.facts import Facts, Limits
 from processing.presets import Rung, by_short_side
@@ -42,6 +43,8 @@ LONGEST_SIDE = 16_384  # pixels: the most that x264 encodes
 DROPPED: dict[str, Any] = {"map_metadata": -1, "map_chapters": -1, "sn": None, "dn": None}  # of every output
 THUMBNAIL_FRAMES = 30  # buffered by the filter, 4 MB each at the poster's size
 INTERLACED = ("tt", "bb", "tb", "bt")
+# These decoders call a full range yuvj420p: of theirs, yuv420p is limited.
+TOLD_APART = ("h264", "hevc")
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
 POSTER_FRAME = "poster.png"
 POSTER_STRETCH = 2  # seconds: about a shot, so that a fade or a blurred pan does not win
@@ -53,7 +56,7 @@ class Tracks:
 
     `video` and `audio` are stream indexes. `fast` says that it has more than FASTEST frames a
     second, `matrix` which YCbCr it is (swscale's names), `hdr` is its transfer function (zscale's
-    name) if that is PQ or HLG, else empty.
+    name) if that is PQ or HLG, else empty. `plain` is stored as we store it.
     """
 
     video: int
@@ -62,6 +65,7 @@ class Tracks:
     interlaced: bool = False
     matrix: str = "bt709"
     hdr: str = ""
+    plain: bool = False
 
 
 def tracks_of(facts: Facts) -> Tracks:
@@ -73,6 +77,7 @@ def tracks_of(facts: Facts) -> Tracks:
         interlaced=facts.field_order in INTERLACED,
         matrix=facts.matrix,
         hdr=facts.transfer if facts.transfer in HDR_TRANSFERS else "",
+        plain=(facts.pixel_format, facts.matrix) == ("yuv420p", "bt709") and facts.video_codec in TOLD_APART,
     )
 
 
@@ -98,7 +103,8 @@ def describe(source: Path, limits: Limits) -> list[str]:
         ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate"
         ",start_time,duration,nb_frames,color_space,color_transfer,color_primaries,field_order,pix_fmt"
         ",sample_rate,channels,channel_layout,profile"
-        ":format_tags=comment:stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=language,title"
+        f":format_tags={capture.CONTAINER},{capture.APPLE}:stream_tags=language,title"
+        ":stream_disposition=attached_pic:stream_side_data=rotation"
     )
     return [*_probe(limits), "-print_format", "json=compact=1", "-show_entries", entries, url(source)]
 
@@ -179,18 +185,10 @@ def scaled(picture: Any, size: tuple[int, int], tracks: Tracks, method: str) -> 
     """The picture in square pixels of that size, as limited-range BT.709 in 8 bits."""
     if tracks.hdr:
         return _toned(picture.filter("scale", *size, flags=method), tracks).filter("setsar", 1)
-    return (
-        picture.filter(
-            "scale",
-            *size,
-            flags=method,
-            in_color_matrix=tracks.matrix,
-            out_color_matrix="bt709",
-            out_range="tv",
-        )
-        .filter("format", "yuv420p")
-        .filter("setsar", 1)
-    )
+    # Told of colours, the filter copies what it need not scale: 1 % of a ladder whose largest size is the source's.
+    converted = {"in_color_matrix": tracks.matrix, "out_color_matrix": "bt709", "out_range": "tv"}
+    picture = picture.filter("scale", *size, flags=method, **({} if tracks.plain else converted))
+    return picture.filter("format", "yuv420p").filter("setsar", 1)
 
 
 def drawn(picture: Any) -> Any:

@@ -1,6 +1,6 @@
 """One part of a video encoded in every size: one decode, one process, pictures only."""
 
-from processing.engines import child, encoding, ffmpeg, probe
+from processing.engines import child, encoding, ffmpeg, index, probe
 from processing.engines.watching import Progress
 from processing.errors import Corrupt, MediaError
 from processing.facts import Facts, Order, Part, Piece, Product
@@ -33,7 +33,7 @@ def transcode(order: Order) -> Product:
         said = child.run(argv, bounds, folder=order.folder, on_line=progress.read, on_tick=progress.tick)
     pieces = tuple(Piece(rung.name, order.folder / ffmpeg.file_name(rung)) for rung in rungs)
     for piece in pieces:
-        check(piece, part, facts, ffmpeg.reason(said, order.source), progress)
+        check(piece, part, facts, ffmpeg.reason(said, order.source))
     order.report(1.0)
     return Product(pieces=pieces)
 
@@ -50,10 +50,10 @@ def bounds_of(part: Part, rungs: tuple[Rung, ...]) -> child.Bounds:
     )
 
 
-def check(piece: Piece, part: Part, facts: Facts, reason: str, progress: Progress) -> None:
+def check(piece: Piece, part: Part, facts: Facts, reason: str) -> None:
     """Look at a piece before it is promised; Corrupt if more is missing than a film may lack."""
     try:
-        frames = probe.reel(piece.path, progress.tick).frames
+        frames = index.read(piece.path).frames
     except (OSError, MediaError) as error:
         raise Corrupt(reason=reason) from error
     missing = (part.end - part.start) * (1 - frames / max(1, part.frames))

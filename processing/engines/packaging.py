@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from processing import presets
-from processing.engines import audio, child, ffmpeg, fragments, hls, joining, ladder, probe
+from processing.engines import audio, child, ffmpeg, fragments, hls, index, joining, ladder, probe
 from processing.engines.hls import Rendition
 from processing.errors import Corrupt
 from processing.facts import Facts, Made, Order, Product
@@ -61,13 +61,14 @@ def gather(rung: Rung, pieces: Sequence[Path], facts: Facts, order: Order) -> Fi
     """The pieces of a rung, each at its place in the film."""
     joints, frames = [], 0
     for piece in pieces:
-        reel = probe.reel(piece, lambda: order.report(0))
-        start = float(reel.comment.split()[0])
+        found = index.read(piece)
+        start = float(found.comment.split()[0])
         # A part whose first frames could not be decoded begins later than it was meant to.
-        joints.append(joining.Joint(piece, start + reel.first))
-        frames += reel.frames
+        joints.append(joining.Joint(piece, start + found.first))
+        frames += found.frames
+        order.report(0)
     late = max(0.0, joints[0].begins - facts.start)
-    return Film(rung, tuple(joints), frames, reel.width, reel.height, late)
+    return Film(rung, tuple(joints), frames, found.width, found.height, late)
 
 
 def download(film: Film, sound: Path | None, order: Order, facts: Facts) -> Made:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from processing.engines import child, ffmpeg
+from processing.engines import capture, child, ffmpeg
 from processing.errors import Corrupt, Empty, NoVideo, TooLong, TooManyPixels, TooManyStreams, UnsupportedType
 from processing.facts import Facts, Limits, Text
 
@@ -95,6 +95,7 @@ def look(source: Path, limits: Limits, on_tick: Tick = child.nothing) -> Look:
         audio_codec=audio["codec_name"] if audio else None,
         start=_seconds(container, "start_time"),
         **_picture(video, min(size)),
+        taken=capture.of_tags(container.get("tags", {})),
         **_sound(audio),
     )
     return Look(facts, ffmpeg.tracks_of(facts))
@@ -102,19 +103,17 @@ def look(source: Path, limits: Limits, on_tick: Tick = child.nothing) -> Look:
 
 @dataclass(frozen=True)
 class Reel:
-    """What an MP4 of ours says of its picture, by its index: frames, size, when the first is shown, what it is of."""
+    """What an MP4 of ours says of itself, by its index: frames, their size, the seconds of all it holds."""
 
     frames: int
     width: int
     height: int
-    first: float
     duration: float
-    comment: str
 
 
-def reel(source: Path, on_tick: Tick = child.nothing) -> Reel:
-    """The picture of an MP4 of ours; Corrupt where it has none, or no frame."""
-    described, _ = _described(source, Limits(), on_tick)
+def reel(source: Path) -> Reel:
+    """An MP4 of ours; Corrupt where it has no picture, or no frame."""
+    described, _ = _described(source, Limits(), child.nothing)
     video = _video_stream(described.get("streams", []))
     frames = int(video.get("nb_frames", 0))
     if not frames:
@@ -123,9 +122,7 @@ def reel(source: Path, on_tick: Tick = child.nothing) -> Reel:
         frames,
         int(video["width"]),
         int(video["height"]),
-        _seconds(video, "start_time"),
         _own_duration(described["streams"]),
-        described["format"].get("tags", {}).get("comment", ""),
     )
 
 

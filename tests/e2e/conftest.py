@@ -1,5 +1,6 @@
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,23 +14,26 @@ def django_db_setup() -> None:
     """The service has a database of its own; these tests look at it from outside alone."""
 
 
-@pytest.fixture(scope="session")
+# These services end with this folder's tests: what comes after has the machine to itself.
+@pytest.fixture(scope="package")
 def make_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
-    started: list[Service] = []
+    with ExitStack() as started:
 
-    def make(**environment: str) -> Service:
-        service = Service(tmp_path_factory.mktemp("service") / "data", **environment)
-        started.append(service)
-        service.start()
-        return service
+        def make(**environment: str) -> Service:
+            service = Service(tmp_path_factory.mktemp("service") / "data", **environment)
+            started.callback(stop, service)
+            service.start()
+            return service
 
-    yield make
-    for service in started:
-        if service.process and service.process.poll() is None:
-            service.stop()
+        yield make
 
 
-@pytest.fixture(scope="session")
+def stop(service: Service) -> None:
+    if service.process and service.process.poll() is None:
+        service.stop()
+
+
+@pytest.fixture(scope="package")
 def service(make_service: Callable[..., Service]) -> Service:
     """One service for the tests that leave it well."""
     return make_service()

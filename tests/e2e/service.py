@@ -53,10 +53,14 @@ class Service:
             return False
 
     def stop(self, with_signal: int = signal.SIGTERM) -> int:
-        """Tell the service to stop; its exit status."""
+        """Tell the service to stop; its exit status. One that does not is killed with all its processes, and fails."""
         assert self.process
         self.process.send_signal(with_signal)
-        return self.process.wait(60)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
 
     def log(self) -> str:
         paths = [self.data.parent / f"{self.data.name}.log", *(self.data / "log").glob("*.log")]

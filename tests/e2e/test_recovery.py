@@ -1,10 +1,12 @@
 """The promise, with real processes: whatever is killed, everything accepted ends ready, made once."""
 
 import json
+import signal
 
+import psutil
 import pytest
 
-from tests.e2e.service import Service, all_final, files_of, send
+from tests.e2e.service import FINAL, Service, all_final, files_of, send, state
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -65,3 +67,31 @@ def test_workers_away__uploads_are_accepted_and_finish_when_they_return(make_ser
                 process.resume()
         originals = until(lambda: all_final(client, ids), 60)
         assert {item["status"] for item in originals} == {"ready"}
+
+
+def crash(encoder: psutil.Process) -> None:
+    """Let the pool's process that started this encoder die as by a fault of its own."""
+    try:
+        encoder.parent().send_signal(signal.SIGSEGV)  # type: ignore[union-attr]
+        encoder.wait(10)
+    except (psutil.NoSuchProcess, AttributeError):
+        return
+
+
+def test_job_that_takes_its_process_down_twice__is_set_aside_and_the_next_goes_on(service, clip):
+    with service.client("alice") as client:
+        poison = send(client, clip(8, "1280x720"), "poison.mp4")
+
+        def has_ended() -> bool:
+            for encoder in service.running("ffmpeg", "libx264"):
+                crash(encoder)
+            return state(client, poison)["status"] in FINAL
+
+        until(has_ended, 60)
+        [job] = [job for job in state(client, poison)["jobs"] if job["step"] == "ladder"]
+        assert (job["status"], job["attempt"], job["error"]["code"]) == ("failed", 2, "internal")
+        assert "took its worker down 2 times" in job["error"]["message"]
+        assert "signal 11 (SIGSEGV)" in job["error"]["message"]
+        next_one = send(client, clip(), "after.mp4")
+        [after] = until(lambda: all_final(client, [next_one]), 60)
+        assert after["status"] == "ready"

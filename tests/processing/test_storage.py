@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,17 @@ def test_keep__disk_that_fails_leaves_nothing_under_the_key(made, monkeypatch):
     with pytest.raises(OSError, match="dying"):
         storage.keep(made, KEY)
     assert not path_of(KEY).exists()
+
+
+def test_keep__waits_for_the_bytes_then_the_name_and_the_names_of_new_folders(made, monkeypatch):
+    synced: list[Path] = []
+    wait = storage.sync
+    monkeypatch.setattr(storage, "sync", lambda path: synced.append(path) or wait(path))
+    folder = path_of(KEY).parent
+    shutil.rmtree(folder, ignore_errors=True)
+    storage.keep(made, KEY)
+    assert synced[-3:] == [folder.parent, made, folder]
+    storage.drop(KEY)
 
 
 @pytest.mark.parametrize("key", ["../outside", "/etc/passwd", "renditions/../../outside"])

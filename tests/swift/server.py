@@ -17,7 +17,7 @@ from string import Template
 
 from tests.ports import free_port
 from tests.swift.store import Store
-from tests.waiting import until
+from tests.waiting import end, until
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE.parents[1] / ".venv-swift" / "bin"
@@ -66,8 +66,7 @@ def serving(folder: Path, kind: str) -> Iterator[None]:
         yield
         assert server.poll() is None, log.read_text()
     finally:
-        server.terminate()
-        server.wait()
+        end(server)
 
 
 def listens(port: int) -> bool:

@@ -1,8 +1,9 @@
-"""A line that breaks: a TCP proxy that hangs up at given bytes, and notes what was acknowledged and sent."""
+"""A line that breaks or is slow: a TCP proxy that hangs up at given bytes, and notes what was acknowledged and sent."""
 
 import re
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -11,7 +12,12 @@ OFFSET = re.compile(rb"\r\nupload-offset: (\d+)\r\n", re.IGNORECASE)
 
 
 class Line:
-    """Forwards to these ports in turn, as a balancer does. `cuts`: bytes sent in all after which it hangs up."""
+    """Forwards to these ports in turn, as a balancer does.
+
+    `cuts`: bytes sent in all after which it hangs up. `pace`: bytes a second that each connection takes.
+    """
+
+    pace = 0
 
     def __init__(self, ports: Sequence[int], cuts: Sequence[int] = ()) -> None:
         self.ports = ports
@@ -52,6 +58,8 @@ class Line:
                         self.cuts.pop(0)
                         self.hung_up += 1
                     break
+                if self.pace:
+                    time.sleep(len(data) / self.pace)
                 server.sendall(data)
         hang_up(client, server)
 

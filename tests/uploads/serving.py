@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mediaweb.serving import Body, Media
 from tests.ports import free_port
 from tests.waiting import until
+from uploads.sharing.files import Shared
 
 
 class Static:
@@ -33,7 +34,7 @@ class Static:
 def served() -> Iterator[str]:
     """The address of a running server."""
     port = free_port()
-    application = Static(Media(Body(get_asgi_application())))
+    application = Static(Shared(Media(Body(get_asgi_application()))))
     server = uvicorn.Server(
         uvicorn.Config(application, port=port, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )

@@ -1,6 +1,7 @@
 """The tus server, from outside: a web process, sockets that break, and what is kept of what was sent."""
 
 import hashlib
+import os
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
@@ -395,11 +396,51 @@ def test_dead_line__holds_an_upload_for_a_lease_and_no_longer(program):
     place = create(program, len(data))
     half = HalfPatch(program, place, 0, len(data)).send(data[: 1 << 20])
     until(lambda: row_of(place).lease_until)
-    Upload.objects.update(lease_until=now() - timedelta(seconds=1))
-    here = offset(program, place)
-    assert patch(program, place, here, data[here:]).headers["x-original-id"]
+
+    def gone_on() -> bool:
+        Upload.objects.update(lease_until=now() - timedelta(seconds=1))
+        here = offset(program, place)
+        return "x-original-id" in patch(program, place, here, data[here:]).headers
+
+    until(gone_on)  # until then the dead line's first bytes may still come, and renew its lease
     half.send(b"other bytes, late" * 65536).close()
     assert kept(Original.objects.get()) == data
+
+
+def test_stopped_writer__that_wakes_up_writes_to_nobodys_file(alice):
+    upload = receiving.create(alice, "film.mp4", 8)
+    stopped = incoming.Folder(upload)
+    stopped.take(memoryview(b"1234"))
+    upload.offset, upload.losses = 4, 1
+    successor = incoming.Folder(upload)
+    stopped.take(memoryview(b"late"))
+    successor.take(memoryview(b"5678"))
+    incoming.put_in_place(upload)
+    stopped.take(memoryview(b"later"))
+    assert Path(storage.default_storage.path(upload.key)).read_bytes() == b"12345678"
+    assert incoming_files() == []
+    stopped.close()
+    successor.close()
+
+
+def test_dead_writer__leaves_its_file_as_it_is_to_the_next(alice):
+    upload = receiving.create(alice, "film.mp4", 8)
+    dead = incoming.Folder(upload)
+    dead.take(memoryview(b"1234"))
+    inode = os.fstat(dead.handle).st_ino
+    dead.close()
+    upload.offset, upload.losses = 4, 1
+    successor = incoming.Folder(upload)
+    assert os.fstat(successor.handle).st_ino == inode
+    successor.close()
+
+
+def test_writer__that_comes_when_somebody_is_at_the_file_is_lost(alice):
+    upload = receiving.create(alice, "film.mp4", 8)
+    holder = incoming.Folder(upload)
+    with pytest.raises(incoming.Lost):
+        incoming.Folder(upload)
+    holder.close()
 
 
 def test_other_process__goes_on_with_any_upload(program, servers, token):

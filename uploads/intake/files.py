@@ -146,7 +146,7 @@ class Exchange:
             try:
                 await self.pour(receiver, chunk)
             except MediaError:
-                await run(receiver.refuse)
+                await run(receiver.drop)
                 raise
             finally:
                 await run(receiver.release)

@@ -5,6 +5,7 @@ change `offset`, `parts` and `store_id` of the upload they were given; writing t
 theirs.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -56,14 +57,23 @@ def keeper(upload: Upload) -> Keeper:
 
 
 class Folder:
-    """A file in the folder that all web processes share, written where it is to be read again."""
+    """A file in the folder that all web processes share, written where it is to be read again.
+
+    Whoever writes holds a lock on it, and each loss of an upload has a file of its own: one who was
+    stopped, and taken over from, goes on writing to what nobody reads.
+    """
 
     is_settled = True  # in the kernel's memory: a dead process loses nothing of it
 
     def __init__(self, upload: Upload) -> None:
-        path = path_of(upload)
+        path, before = path_of(upload), lying(upload)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if before and before != path:
+            inherit(before, path, upload.offset)
         self.handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if not alone(self.handle):
+            os.close(self.handle)
+            raise Lost
         self.offset = upload.offset
         os.ftruncate(self.handle, self.offset)
 
@@ -180,26 +190,59 @@ def upload_id(key: str) -> UUID | None:
         return None
 
 
-def path_of(upload: Upload) -> Path:
-    return Path(default_storage.path(f"{INCOMING}/{upload.pk}"))
+def path_of(upload: Upload, losses: int | None = None) -> Path:
+    """Where who took the upload over after so many losses keeps its bytes."""
+    losses = upload.losses if losses is None else losses
+    return Path(default_storage.path(f"{INCOMING}/{upload.pk}{f'.{losses}' if losses else ''}"))
+
+
+def lying(upload: Upload) -> Path | None:
+    """Where the bytes lie now: with the last who took over and came to write."""
+    places = (path_of(upload, losses) for losses in range(upload.losses, -1, -1))
+    return next((path for path in places if path.exists()), None)
+
+
+def alone(handle: int) -> bool:
+    """Lock the file against every other who has it open. The lock ends with its holder, however that ends."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def inherit(before: Path, path: Path, size: int) -> None:
+    """Take the file of one who was lost as it is; from one who may yet wake up and write, take a copy."""
+    with before.open("rb") as file:
+        if alone(file.fileno()):
+            before.replace(path)
+            return
+        draft = path.with_name(f"{path.name}.draft")
+        with draft.open("wb") as copy:
+            left = size
+            while left and (block := file.read(min(BLOCK, left))):
+                left -= copy.write(block)
+    storage.move_durably(draft, path)
+    before.unlink()
 
 
 def truth(upload: Upload) -> int:
     """How many bytes are kept. A power cut may have taken the last of those that no answer acknowledged."""
     if upload.original_id or not storage.is_local():
         return upload.offset
-    try:
-        return min(upload.offset, path_of(upload).stat().st_size)
-    except FileNotFoundError:
-        return upload.offset if upload.is_whole else 0
+    path = lying(upload)
+    if path:
+        return min(upload.offset, path.stat().st_size)
+    return upload.offset if upload.is_whole else 0
 
 
 def put_in_place(upload: Upload) -> None:
     """Let the bytes of a whole upload be the file under its key. May be done again."""
     if storage.is_local():
-        path = path_of(upload)
-        if path.exists():
+        path = lying(upload)
+        if path:
             storage.keep(path, upload.key)
+            drop_files(upload)
         Path(default_storage.path(upload.key)).stat()
     elif upload.parts:
         complete(upload)
@@ -222,12 +265,17 @@ def complete(upload: Upload) -> None:
 def drop(upload: Upload, *, whole: bool = False) -> None:
     """Remove what is kept on the way; with `whole` also what lies under the key already."""
     if storage.is_local():
-        path_of(upload).unlink(missing_ok=True)
+        drop_files(upload)
     else:
         abort(upload.key, upload.store_id)
         storage.bucket().objects.filter(Prefix=f"{INCOMING}/{upload.pk}.").delete()
     if whole:
         storage.drop(upload.key)
+
+
+def drop_files(upload: Upload) -> None:
+    for losses in range(upload.losses + 1):
+        path_of(upload, losses).unlink(missing_ok=True)
 
 
 def abort(key: str, store_id: str) -> None:
@@ -241,12 +289,12 @@ def abort(key: str, store_id: str) -> None:
             raise
 
 
-def unfinished(before: datetime) -> Iterator[tuple[str, str]]:
-    """The store's multipart uploads that began before this moment, as (key, id)."""
+def unfinished(prefix: str, before: datetime) -> Iterator[tuple[str, str]]:
+    """The store's multipart uploads below this prefix that began before this moment, as (key, id)."""
     if storage.is_local():
         return
     pages = client().get_paginator("list_multipart_uploads")
-    for page in pages.paginate(Bucket=bucket_name(), Prefix=f"{storage.ORIGINALS}/"):
+    for page in pages.paginate(Bucket=bucket_name(), Prefix=f"{prefix}/"):
         for found in page.get("Uploads", []):
             if found["Initiated"] < before:
                 yield found["Key"], found["UploadId"]

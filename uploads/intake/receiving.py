@@ -14,12 +14,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from processing import storage
+from processing import storage, turns
 from processing.errors import Empty, MediaError
 from uploads import keeping
 from uploads.intake import incoming
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=5)  # how long an upload is locked when who receives it is killed, or its line goes dead
 RENEW_AFTER = 2.0  # seconds of silence: who was silent for longer may hold nothing any more
 SAVE_EVERY = 1.0  # seconds: what a kill can cost of a fast upload, and a write to the database for each
+BATCH = 1000  # rows that a sweep has in hand at once
 KEPT_FOR = timedelta(days=1)  # since the last byte; a closed lid, a night, a train
 
 
@@ -82,7 +84,9 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
 
 def unfinished(owner: Any) -> QuerySet[Upload]:
     """This owner's uploads of which something has come and more may, newest first. One that is whole ends by itself."""
-    mine = Upload.objects.filter(owner=owner, original=None, direct=False, expires_at__gt=now())
+    mine = Upload.objects.filter(owner=owner, original=None, expires_at__gt=now())
+    if not settings.S3_DIRECT:
+        mine = mine.filter(direct=False)  # a program's: the page could not go on with it
     return mine.filter(length__isnull=False, offset__gt=0).exclude(length=F("offset")).order_by("-created_at")
 
 
@@ -96,7 +100,7 @@ class Receiver:
         kept = incoming.truth(upload)
         if kept < upload.offset:
             upload.offset, upload.hashing = kept, None
-        self.keeper = None if upload.is_whole else incoming.keeper(upload)
+        self.keeper = None if upload.is_whole or upload.direct else incoming.keeper(upload)
         self.digest = digest_of(upload)
         self.room = keeping.room_for(upload.owner) + reserved(upload)
         self.saved_at = self.renewed_at = time.monotonic()
@@ -210,8 +214,8 @@ class Receiver:
             self.check_lease()
         return digest.hexdigest()
 
-    def refuse(self) -> None:
-        """Drop an upload that may not be kept."""
+    def drop(self) -> None:
+        """Keep nothing of the upload, because it may not be kept."""
         deleted, _ = Upload.objects.filter(pk=self.upload.pk, holder=self.holder).delete()
         if deleted:
             incoming.drop(self.upload, whole=True)
@@ -267,13 +271,28 @@ def forget(upload: Upload) -> None:
 
 
 def sweep() -> dict[str, int]:
-    """End what is whole and was left so by a process that died, and give up what nobody goes on with."""
-    return {"finished": sum(map(finish_or_go_on, left_whole())), "expired": sum(map(expire, expired()))}
+    """End what is whole and was left so by a process that died, and give up what nobody goes on with.
+
+    Nothing, where another is at it.
+    """
+    with turns.alone("sweep-uploads") as is_ours:
+        if not is_ours:
+            return {"finished": 0, "expired": 0}
+        finished = sum(finish_or_go_on(upload.pk) for upload in batched(left_whole()))
+        return {"finished": finished, "expired": sum(map(expire, batched(expired()))) + drop_rows_of_finished()}
 
 
-def left_whole() -> Iterator[UUID]:
+def batched(uploads: QuerySet[Upload]) -> Iterator[Upload]:
+    """These uploads. A batch is read when the one before it is done with."""
+    batch = list(uploads.order_by("pk")[:BATCH])
+    while batch:
+        yield from batch
+        batch = list(uploads.filter(pk__gt=batch[-1].pk).order_by("pk")[:BATCH])
+
+
+def left_whole() -> QuerySet[Upload]:
     whole = Upload.objects.filter(original=None, length=F("offset"))
-    return whole.exclude(lease_until__gt=Now()).values_list("pk", flat=True).iterator()
+    return whole.exclude(lease_until__gt=Now())
 
 
 def finish_or_go_on(upload_id: UUID) -> bool:
@@ -294,7 +313,7 @@ def finish_left(upload_id: UUID) -> bool:
         receiver.finish()
     except MediaError as error:
         log.info("upload %s: %s", upload_id, error)
-        receiver.refuse()
+        receiver.drop()
     except Lost:
         return False
     finally:
@@ -302,12 +321,21 @@ def finish_left(upload_id: UUID) -> bool:
     return True
 
 
-def expired() -> Iterator[Upload]:
+def expired() -> QuerySet[Upload]:
     """Those that are whole end as an original, however long that takes."""
-    late = Upload.objects.filter(expires_at__lt=now()).exclude(lease_until__gt=Now())
-    return late.exclude(original=None, length=F("offset")).iterator()
+    late = Upload.objects.filter(original=None, expires_at__lt=now()).exclude(lease_until__gt=Now())
+    return late.exclude(length=F("offset"))
 
 
 def expire(upload: Upload) -> bool:
     forget(upload)
     return True
+
+
+def drop_rows_of_finished() -> int:
+    """Nobody asks any longer what became of these: their originals stay."""
+    dropped = 0
+    late = Upload.objects.filter(original__isnull=False, expires_at__lt=now()).values_list("pk", flat=True)
+    while batch := list(late[:BATCH]):
+        dropped += Upload.objects.filter(pk__in=batch).delete()[0]
+    return dropped

@@ -1,16 +1,15 @@
 """What to paste into a page elsewhere, so that it shows an original."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from processing import links
 from processing.models import Rendition
 from uploads import playing
-from uploads.models import Original
+from uploads.models import Original, Share
 from uploads.representation import stills
 from uploads.templatetags.films import named, playable
 
@@ -18,11 +17,17 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def snippet(context: dict[str, Any], original: Original) -> str:
-    """The markup that shows this original, with full addresses good for `links.TO_WATCH`; empty while nothing does."""
+def snippet(context: dict[str, Any], original: Original, links: Sequence[Share]) -> str:
+    """The markup that shows this original by the newest link without a password; empty while nothing does.
+
+    Its addresses name no version of a file: what is pasted elsewhere outlives a re-render.
+    """
+    link = next((share for share in links if share.is_public), None)
+    if link is None:
+        return ""
 
     def address(rendition: Rendition) -> str:
-        found: str = context["request"].build_absolute_uri(playing.address(rendition, links.TO_WATCH))
+        found: str = context["request"].build_absolute_uri(playing.shared(rendition, link.token))
         return found
 
     return film(original, address) if original.kind == "video" else picture(original, address)

@@ -5,7 +5,7 @@ import re
 from django import template
 from django.utils.translation import gettext
 
-from processing import links, presets, storage
+from processing import links, presets
 from processing.facts import Facts
 from processing.models import Rendition
 from uploads import playing
@@ -85,7 +85,7 @@ def stream(original: Original) -> str:
 @register.filter
 def watch_url(rendition: Rendition) -> str:
     """An address that lasts as long as watching it may take."""
-    return storage.url(rendition.key, good_for=links.TO_WATCH)
+    return playing.address(rendition, links.TO_WATCH)
 
 
 @register.filter

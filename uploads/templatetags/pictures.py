@@ -1,12 +1,11 @@
 """How originals look on pages: which files to show, at which size, and what stands in until they load."""
 
-from pathlib import PurePosixPath
-
 from django import template
 
 from processing import storage
 from processing.models import Rendition
 from processing.presets import ANIMATED, LOOP
+from uploads import playing
 from uploads.models import Original
 from uploads.representation import main_files, srcset, stills
 
@@ -16,6 +15,7 @@ register.filter("srcset", srcset)
 register.filter("main_files", main_files)
 
 NARROWEST, WIDEST = 0.6, 2.6  # of a card's width to its height; beyond that the picture is cropped
+UNKNOWN = 4 / 3  # until it is measured: what most cameras take
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 
 
@@ -23,7 +23,7 @@ BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.
 def ratio(original: Original) -> str:
     """Width to height of the original's card, within what a row can hold."""
     facts = original.facts
-    found = facts["width"] / facts["height"] if facts else 4 / 3
+    found = facts["width"] / facts["height"] if facts else UNKNOWN
     return f"{min(max(found, NARROWEST), WIDEST):.4f}"
 
 
@@ -48,5 +48,4 @@ def colour(blurhash: str) -> str:
 @register.filter
 def download_url(rendition: Rendition) -> str:
     """An address that saves the file under the original's name and the preset's."""
-    stem = PurePosixPath(rendition.original.name).stem
-    return storage.url(rendition.key, download_as=f"{stem}-{rendition.preset}{PurePosixPath(rendition.key).suffix}")
+    return storage.url(rendition.key, download_as=playing.saved_name(rendition.original.name, rendition))

@@ -156,8 +156,13 @@ function keeping(video, change) {
   if (!pending.has(video)) {
     pending.set(video, before);
     if (readyState > 1) freeze(video, before.currentTime);
+    const settled = new AbortController();
+    for (const name of ["play", "pause"]) { // what is pressed meanwhile counts; a change of source itself tells neither
+      video.addEventListener(name, () => { before.paused = name === "pause"; }, settled);
+    }
     video.addEventListener("loadedmetadata", () => {
       pending.delete(video);
+      settled.abort();
       if (before.currentTime) video.currentTime = before.currentTime;
       video.playbackRate = before.playbackRate;
       if (!before.paused) video.play().catch(() => {}); // the browser asks for a gesture: the button is there

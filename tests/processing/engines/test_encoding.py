@@ -71,6 +71,13 @@ def test_ladder__colours_are_converted_from_the_sources_matrix():
     assert "in_color_matrix=smpte170m:out_color_matrix=bt709" in graph(ladder(replace(FILM, matrix="smpte170m")))
 
 
+def test_ladder__picture_stored_as_ours_is_not_converted():
+    plain = replace(FILM, video_codec="h264", pixel_format="yuv420p", matrix="bt709")
+    assert "color_matrix" not in graph(ladder(plain))
+    unlike = {"pixel_format": "yuvj420p"}, {"matrix": "smpte170m"}, {"video_codec": "vp9"}
+    assert all("out_range=tv" in graph(ladder(replace(plain, **change))) for change in unlike)
+
+
 @pytest.mark.parametrize(
     ("width", "height", "sizes"),
     [
