@@ -1,10 +1,13 @@
 """The OpenAPI document against a real web process: nothing it allows breaks us, and no answer is undeclared."""
 
+import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -52,6 +55,31 @@ def test_every_operation__answers_as_it_is_documented(case):
             name: one_of_ours(name, value) for name, value in case.path_parameters.items() if name in OURS
         }
     case.call_and_validate()
+
+
+def test_every_answer__has_an_example_that_its_schema_takes(client):
+    document = client.get("/api/openapi.json").json()
+    names = set(re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(answers(document))))
+    assert len(names) > 10
+    for name in names - {"Refusal"}:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        for example in document["components"]["schemas"][name]["examples"]:
+            jsonschema.validate(example, schema, cls=jsonschema.Draft202012Validator)
+
+
+def test_every_refusal__has_an_example(client):
+    document = client.get("/api/openapi.json").json()
+    refusals = [answer for status, answer in answers(document) if int(status) >= 400]
+    assert len(refusals) > 100
+    for answer in refusals:
+        example = answer["content"]["application/json"]["example"]["error"]
+        assert set(example) == {"code", "message", "details"}
+
+
+def answers(document: Any) -> list[tuple[str, Any]]:
+    """(status, answer) of every operation."""
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    return [item for operation in operations for item in operation["responses"].items()]
 
 
 OURS = {"original_id": Original, "webhook_id": Endpoint, "delivery_id": Delivery}
