@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from processing import mailing
 
 
-class Adapter(DefaultAccountAdapter):
+class Adapter(DefaultAccountAdapter):  # type: ignore[misc] - it comes without types
     """Who signs in or up for the first time gets our mails in the language they did it in."""
 
     def login(self, request: HttpRequest, user: Any) -> None:

@@ -136,6 +136,7 @@ STORAGES = {
     }[ENV.storage],
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+S3_DIRECT = ENV.s3_direct and ENV.storage == "s3"
 ACCEL = ENV.accel
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -211,6 +212,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "uploads.tasks.forget_old",
         "schedule": 600,
         "options": {"expires": 600},
+    },
+    "abort_forsaken": {
+        "task": "uploads.tasks.abort_forsaken",
+        "schedule": 3600,
+        "options": {"expires": 3600},
     },
     "send_notices": {
         "task": "processing.tasks.send_notices",

@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -31,41 +32,49 @@ def owe(run: Run, outcome: RunStatus) -> None:
 
 def send_owed() -> int:
     """Send each owner who has waited long enough one mail about everything; how many mails."""
-    return sum(send(owner_id) for owner_id in owners_to_tell())
-
-
-def unclaimed() -> Any:
-    free = Q(claimed_at=None) | Q(claimed_at__lt=Now() - CLAIM)
-    return Notice.objects.filter(free, sent_at=None)
+    return sum(send(mail) for mail in [*left_unsent(), *map(gather, owners_to_tell())])
 
 
 def owners_to_tell() -> list[int]:
-    due = unclaimed().filter(owed_at__lt=Now() - GATHER)
+    due = Notice.objects.filter(mail=None, sent_at=None, owed_at__lt=Now() - GATHER)
     return list(due.values_list("run__original__owner_id", flat=True).distinct())
 
 
-def send(owner_id: int) -> bool:
-    """One mail to one owner, if nobody else is at it; none to who wants none, and then nothing is owed any longer."""
-    mine = [notice.pk for notice in unclaimed().filter(run__original__owner_id=owner_id) if claim(notice)]
-    notices = list(Notice.objects.filter(pk__in=mine).select_related("run__original__owner").order_by("pk"))
-    if not notices:
+def gather(owner_id: int) -> UUID:
+    """Put all that this owner is owed into one mail, for good: what is tried again is the same mail."""
+    mail = uuid4()
+    waiting = Notice.objects.filter(mail=None, sent_at=None, run__original__owner=owner_id).values_list("pk", flat=True)
+    Notice.objects.filter(pk__in=list(waiting), mail=None).update(mail=mail)
+    return mail
+
+
+def left_unsent() -> list[UUID]:
+    """The mails that were not sent, and that nobody is at."""
+    return list(free().exclude(mail=None).values_list("mail", flat=True).distinct())
+
+
+def free() -> Any:
+    return Notice.objects.filter(Q(claimed_at=None) | Q(claimed_at__lt=Now() - CLAIM), sent_at=None)
+
+
+def send(mail: UUID) -> bool:
+    """Send this mail, if nobody else is at it; none to who wants none, and then nothing is owed any longer."""
+    if not free().filter(mail=mail).update(claimed_at=Now()):
         return False
-    owner = notices[0].run.original.owner
+    rows = Notice.objects.filter(mail=mail)
+    notices = list(rows.select_related("run__original__owner"))
+    owner: Any = notices[0].run.original.owner
     mailbox = mailing.mailbox_of(owner)
     is_sent = mailbox.is_wanted and bool(owner.email)
     if is_sent:
         with translation.override(mailbox.language):
-            message(owner, notices).send()
-    Notice.objects.filter(pk__in=mine).update(sent_at=Now())
+            message(mail, owner, notices).send()
+    rows.update(sent_at=Now())
     return is_sent
 
 
-def claim(notice: Notice) -> bool:
-    return bool(unclaimed().filter(pk=notice.pk).update(claimed_at=Now()))
-
-
-def message(owner: Any, notices: list[Notice]) -> EmailMultiAlternatives:
-    """The mail about these notices of one owner. Its id is theirs, so that a second copy shows as one."""
+def message(mail: UUID, owner: Any, notices: list[Notice]) -> EmailMultiAlternatives:
+    """The mail about these notices of one owner. It keeps its id, so that a second copy shows as one."""
     by_outcome = defaultdict(list)
     for notice in notices:
         by_outcome[notice.outcome].append(notice.run)
@@ -80,18 +89,15 @@ def message(owner: Any, notices: list[Notice]) -> EmailMultiAlternatives:
         "base_url": settings.OWN_URL,
         "way_out": mailing.way_out(owner),
     }
-    subject = render_to_string("processing/mail/outcomes_subject.txt", context).strip()
-    body = render_to_string("processing/mail/outcomes.txt", context)
-    ids = "-".join(str(notice.pk) for notice in (notices[0], notices[-1]))
+    context["subject"] = render_to_string("processing/mail/outcomes_subject.txt", context).strip()
     headers = {
-        "Message-ID": f"<notices-{ids}@mediaweb>",
+        "Message-ID": f"<{mail}@mediaweb>",
         "Auto-Submitted": "auto-generated",
         # One click in the mail program itself: RFC 8058.
         "List-Unsubscribe": f"<{context['way_out']}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
-    mail = EmailMultiAlternatives(subject, body, to=[owner.email], headers=headers)
-    mail.attach_alternative(
-        render_to_string("processing/mail/outcomes.html", {**context, "subject": subject}), "text/html"
-    )
-    return mail
+    body = render_to_string("processing/mail/outcomes.txt", context)
+    made = EmailMultiAlternatives(context["subject"], body, to=[owner.email], headers=headers)
+    made.attach_alternative(render_to_string("processing/mail/outcomes.html", context), "text/html")
+    return made

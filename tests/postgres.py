@@ -17,28 +17,56 @@ from tests.ports import free_port
 from tests.waiting import until
 
 
-@contextmanager
-def running() -> Iterator[str]:
-    """A started cluster's URL. PostgreSQL refuses to run as root: then it runs as nobody."""
-    folder = Path(tempfile.mkdtemp(prefix="mediaweb-postgres-"))
-    data, port = folder / "data", free_port()
-    if os.geteuid() == 0:
-        shutil.chown(folder, "nobody")
-    command(["initdb", "--pgdata", str(data), "--username", "postgres", "--auth", "trust", "--no-sync"])
-    options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
-    server = subprocess.Popen(
-        as_nobody([program("postgres"), "-D", str(data), "-p", str(port), *options]),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-    )
-    try:
-        ask = [program("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+class Cluster:
+    """A database server's folder, and the server while it runs. It refuses to run as root: then it runs as nobody."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        self.server: subprocess.Popen[bytes] | None = None
+        if os.geteuid() == 0:
+            shutil.chown(folder, "nobody")
+        folder = folder / "data"
+        command(["initdb", "--pgdata", str(folder), "--username", "postgres", "--auth", "trust", "--no-sync"])
+
+    def start(self) -> None:
+        """Start it, if it does not run."""
+        if self.server and self.server.poll() is None:
+            return
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+        self.server = subprocess.Popen(
+            as_nobody([program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *options]),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+        )
+        ask = [program("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-q"]
         until(lambda: subprocess.run(ask, check=False).returncode == 0)
-        yield f"postgres://postgres@127.0.0.1:{port}/postgres"
+
+    def end_at_once(self) -> bool:
+        """As `pg_ctl stop -m immediate` does: every connection breaks, and the next start recovers from the log."""
+        return self.end(signal.SIGQUIT)
+
+    def end(self, with_signal: int) -> bool:
+        """Whether there was one to end."""
+        if not self.server or self.server.poll() is not None:
+            return False
+        self.server.send_signal(with_signal)
+        self.server.wait()
+        return True
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A started cluster in a folder of its own, which goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="mediaweb-postgres-"))
+    made = Cluster(folder)
+    try:
+        made.start()
+        yield made
     finally:
-        server.send_signal(signal.SIGINT)  # a "fast" end: on SIGTERM it waits for the last client to leave
-        server.wait(30)
+        made.end(signal.SIGINT)  # a "fast" end: on SIGTERM it waits for the last client to leave
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -60,6 +88,9 @@ def program(name: str) -> str:
 
 
 if __name__ == "__main__":
-    with running() as url:
-        environment = os.environ | {"DATABASE_URL": url, "MEDIAWEB_SECRET_KEY": "a key that only these tests know" * 2}
+    with cluster() as made:
+        environment = os.environ | {
+            "DATABASE_URL": made.url,
+            "MEDIAWEB_SECRET_KEY": "a key that only these tests know" * 2,
+        }
         sys.exit(subprocess.run(sys.argv[1:], env=environment, check=False).returncode)

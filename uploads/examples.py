@@ -18,6 +18,7 @@ ORIGINAL: Mapping[str, Any] = {
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "owner": "ana",
     "created_at": MOMENT,
+    "taken_at": "2026-11-25T17:02:11.000Z",
     "ready_at": LATER,
     "progress": 1.0,
     "queue_position": None,

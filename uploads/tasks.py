@@ -7,7 +7,7 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from uploads import idempotency
+from uploads import garbage, idempotency
 from uploads.intake import receiving
 from uploads.webhooks import outbox
 
@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 @shared_task(ignore_result=True)
 def sweep_uploads() -> None:
     receiving.sweep()
+
+
+@shared_task(ignore_result=True)
+def abort_forsaken() -> None:
+    garbage.abort_forsaken()
 
 
 @shared_task(ignore_result=True)

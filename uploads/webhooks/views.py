@@ -1,11 +1,11 @@
 """The page of webhooks: one's endpoints, each with its log."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -57,7 +57,7 @@ def shown(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
     return render(request, "uploads/webhooks.html", context, status=status)
 
 
-def log(endpoint: Endpoint) -> Sequence[Delivery]:
+def log(endpoint: Endpoint) -> QuerySet[Delivery]:
     return endpoint.deliveries.select_related("original").order_by("-created_at", "-id")[:SHOWN]
 
 

@@ -5,10 +5,13 @@ import "./acting.js";
 import "./chooser.js";
 import "./copying.js";
 import "./keyboard.js";
+import "./lightbox.js";
 import "./live.js";
 import "./motion.js";
+import "./picking.js";
 import "./selection.js";
 import "./sending.js";
+import "./sure.js";
 import "./times.js";
 
 paintPlaceholders(document);

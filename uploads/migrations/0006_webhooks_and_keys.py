@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('uploads', '0004_share'),
+        ('uploads', '0005_taking'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,154 @@
+"""A chaos run: uploads stream in while faults strike, then everything is mended, waited for, and checked."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.chaos import checking, clients
+from tests.chaos.checking import Scene, Violation
+from tests.chaos.clients import Sent
+from tests.chaos.faults import FAULTS
+from tests.chaos.plans import OWNERS, Plan, Strike
+from tests.chaos.stage import Stage
+from tests.waiting import until
+
+SETTLED_WITHIN = 120.0  # seconds from the last fault until everything has ended, on a machine that is busy
+TOLD_WITHIN = 30.0
+
+
+@dataclass
+class Report:
+    """What came of a run."""
+
+    plan: Plan
+    violations: list[Violation] = field(default_factory=list)
+    struck: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)  # that found nobody to strike
+    uploads: int = 0
+    answers: list[int] = field(default_factory=list)  # that senders had to try again after
+    attempts: int = 0
+    jobs: int = 0
+    settled: float = 0  # seconds from the last fault's end until the last original's
+    seconds: float = 0
+
+    def count(self, *names: str) -> int:
+        return sum(violation.name in names for violation in self.violations)
+
+    def line(self) -> str:
+        plan = self.plan
+        counts = [
+            self.count("lost", "unfinished", "wrong end", "missing", "given up", "untold", "never sent"),
+            self.count("doubled", "told twice"),
+            self.count("misplaced", "corrupt", "scratch", "left over"),
+            self.count("stray"),
+        ]
+        words = [plan.seed, plan.database, plan.storage, self.uploads, len(self.struck), *counts]
+        words += [f"{self.attempts}/{self.jobs}", f"{self.settled:.1f}", f"{self.seconds:.0f}"]
+        return "| " + " | ".join(map(str, words)) + " |"
+
+
+HEAD = (
+    "| seed | database | storage | uploads | faults | lost | doubled | orphans | strays | attempts/jobs "
+    "| settled s | whole s |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def run(stage: Stage, plan: Plan) -> Report:
+    """Do what the plan says, and check."""
+    began, report = time.monotonic(), Report(plan)
+    with ExitStack() as stack:
+        people = {name: stack.enter_context(stage.client(name)) for name in OWNERS}
+        sent = storm(stage, plan, people, report)
+        calm = time.monotonic()
+        stage.mend()
+        settle(people, sent)
+        report.settled = time.monotonic() - calm
+        drop_left(people, sent)
+        rows = until_told(stage)
+    report.uploads = sum(bool(item.id) for item in sent)
+    report.answers = [answer for item in sent for answer in item.answers]
+    report.jobs = sum(len(item["jobs"]) for item in rows["originals"])
+    report.attempts = sum(job["attempt"] for item in rows["originals"] for job in item["jobs"])
+    report.violations = checking.violations(Scene(stage, sent, rows, len(report.struck)))
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def leave(stage: Stage) -> list[Violation]:
+    """Stop the service: only then can be seen who stays."""
+    status = stage.stop()
+    said = [Violation("stray", command) for command in checking.strays(stage)]
+    return said if status == 0 else [*said, Violation("stray", f"the service ended with {status}")]
+
+
+def storm(stage: Stage, plan: Plan, people: Mapping[str, httpx.Client], report: Report) -> list[Sent]:
+    """Uploads and faults, each at its time; what has become of the uploads."""
+    start = time.monotonic()
+
+    def at(moment: float, do: Callable[..., Any], *args: Any) -> Any:
+        time.sleep(max(0, start + moment - time.monotonic()))
+        return do(*args)
+
+    with ThreadPoolExecutor(len(plan.sendings) + len(plan.strikes)) as hands:
+        faults = [hands.submit(at, strike.at, inflict, stage, strike, report) for strike in plan.strikes]
+        uploads: list[Future[Sent]] = [
+            hands.submit(at, item.at, clients.send, people[item.owner], item) for item in plan.sendings
+        ]
+        for future in faults:
+            future.result()
+        stage.mend()
+        return [future.result() for future in uploads]
+
+
+def inflict(stage: Stage, strike: Strike, report: Report) -> None:
+    fault = FAULTS[strike.fault]
+    victims = fault.strike(stage, strike.number)
+    (report.struck if victims else report.missed).append(strike.fault)
+    time.sleep(strike.lasts)
+    fault.mend(stage, victims)
+
+
+def settle(people: Mapping[str, httpx.Client], sent: Sequence[Sent]) -> None:
+    """Wait until everything has ended, or for so long."""
+    waiting = {item.id: people[item.sending.owner] for item in sent if item.id}
+
+    def all_ended() -> bool:
+        for original_id, client in list(waiting.items()):
+            with suppress(httpx.TransportError):
+                answer = client.get(f"/api/originals/{original_id}")
+                if answer.status_code == 404 or (answer.is_success and answer.json()["status"] in checking.FINAL):
+                    waiting.pop(original_id)
+        return not waiting
+
+    with suppress(AssertionError):
+        until(all_ended, SETTLED_WITHIN, every=0.2)
+
+
+def drop_left(people: Mapping[str, httpx.Client], sent: Sequence[Sent]) -> None:
+    """What was left half-way is still there to be gone on with, and can be given up."""
+    for item in sent:
+        if item.sending.way == "left" and item.place:
+            client = people[item.sending.owner]
+            until(lambda place=item.place, client=client: is_there(client, place), 30, every=0.3)
+            assert client.delete(item.place, headers=clients.VERSION).status_code == 204
+
+
+def is_there(client: httpx.Client, place: str) -> bool:
+    return client.head(place, headers=clients.VERSION).status_code == 200
+
+
+def until_told(stage: Stage) -> dict[str, Any]:
+    """Mails go out, and hands are empty; the rows of then, or of when that took too long."""
+    end = time.monotonic() + TOLD_WITHIN
+    while is_busy(rows := stage.rows()) and time.monotonic() < end:
+        pass
+    return rows
+
+
+def is_busy(rows: Mapping[str, Any]) -> bool:
+    return rows["running"] > 0 or any(item["untold"] for item in rows["originals"])
