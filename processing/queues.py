@@ -39,6 +39,11 @@ class Queue:
     workers: int | None
     hands: int | None = None
 
+    @property
+    def seconds_to_empty(self) -> float:
+        """What the hands there are need for all that is in line and in hand."""
+        return self.backlog_seconds / max(1, self.hands or 1)
+
 
 def overview() -> list[Queue]:
     """Every queue, in the order the service names them: the pages, the command and the API read this."""
