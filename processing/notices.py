@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -27,36 +28,43 @@ def owe(run: Run, outcome: RunStatus) -> None:
 
 def send_owed() -> int:
     """Send each owner who has waited long enough one mail about everything; how many mails."""
-    return sum(send(owner_id) for owner_id in owners_to_tell())
-
-
-def unclaimed() -> Any:
-    free = Q(claimed_at=None) | Q(claimed_at__lt=Now() - CLAIM)
-    return Notice.objects.filter(free, sent_at=None)
+    return sum(send(mail) for mail in [*left_unsent(), *map(gather, owners_to_tell())])
 
 
 def owners_to_tell() -> list[int]:
-    due = unclaimed().filter(owed_at__lt=Now() - GATHER)
+    due = Notice.objects.filter(mail=None, sent_at=None, owed_at__lt=Now() - GATHER)
     return list(due.values_list("run__original__owner_id", flat=True).distinct())
 
 
-def send(owner_id: int) -> bool:
-    """One mail to one owner, if nobody else is at it."""
-    mine = [notice.pk for notice in unclaimed().filter(run__original__owner_id=owner_id) if claim(notice)]
-    notices = list(Notice.objects.filter(pk__in=mine).select_related("run__original__owner"))
-    if not notices:
+def gather(owner_id: int) -> UUID:
+    """Put all that this owner is owed into one mail, for good: what is tried again is the same mail."""
+    mail = uuid4()
+    waiting = Notice.objects.filter(mail=None, sent_at=None, run__original__owner=owner_id).values_list("pk", flat=True)
+    Notice.objects.filter(pk__in=list(waiting), mail=None).update(mail=mail)
+    return mail
+
+
+def left_unsent() -> list[UUID]:
+    """The mails that were not sent, and that nobody is at."""
+    return list(free().exclude(mail=None).values_list("mail", flat=True).distinct())
+
+
+def free() -> Any:
+    return Notice.objects.filter(Q(claimed_at=None) | Q(claimed_at__lt=Now() - CLAIM), sent_at=None)
+
+
+def send(mail: UUID) -> bool:
+    """Send this mail, if nobody else is at it."""
+    if not free().filter(mail=mail).update(claimed_at=Now()):
         return False
-    message(notices).send()
-    Notice.objects.filter(pk__in=mine).update(sent_at=Now())
+    rows = Notice.objects.filter(mail=mail)
+    message(mail, list(rows.select_related("run__original__owner"))).send()
+    rows.update(sent_at=Now())
     return True
 
 
-def claim(notice: Notice) -> bool:
-    return bool(unclaimed().filter(pk=notice.pk).update(claimed_at=Now()))
-
-
-def message(notices: list[Notice]) -> EmailMessage:
-    """The mail about these notices of one owner. Its id is theirs, so that a second copy shows as one."""
+def message(mail: UUID, notices: list[Notice]) -> EmailMessage:
+    """The mail about these notices of one owner. It keeps its id, so that a second copy shows as one."""
     owner: Any = notices[0].run.original.owner
     by_outcome = defaultdict(list)
     for notice in notices:
@@ -69,5 +77,4 @@ def message(notices: list[Notice]) -> EmailMessage:
     }
     subject = render_to_string("processing/mail/outcomes_subject.txt", context).strip()
     body = render_to_string("processing/mail/outcomes.txt", context)
-    ids = "-".join(str(notice.pk) for notice in (notices[0], notices[-1]))
-    return EmailMessage(subject, body, to=[owner.email], headers={"Message-ID": f"<notices-{ids}@mediaweb>"})
+    return EmailMessage(subject, body, to=[owner.email], headers={"Message-ID": f"<{mail}@mediaweb>"})

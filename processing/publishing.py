@@ -8,9 +8,11 @@ from pathlib import Path
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.text import slugify
 
 from processing import owed, parts, pipelines, storage
+from processing.engines import capture
 from processing.facts import Made, Piece, Product
 from processing.heartbeat import JobLost
 from processing.models import Job, Rendition, Run
@@ -82,11 +84,13 @@ def record(job: Job, product: Product, published: Sequence[Published]) -> None:
     original = job.run.original  # read anew since the move, under the run's lock: nobody's word is lost
     if product.facts:
         original.facts = asdict(product.facts)
+        zone = timezone.get_default_timezone()
+        original.taken_at = capture.moment(product.facts.taken, original.created_at, zone)
     if product.placeholder:
         original.placeholder = product.placeholder
     if product.colour:
         original.colour = product.colour
-    original.save(update_fields=["facts", "placeholder", "colour"])
+    original.save(update_fields=["facts", "placeholder", "colour", "taken_at"])
     if product.parts:
         parts.cut(job.run, product.parts)
     record_files(job, [(item.made, item) for item in published if isinstance(item.made, Made)])

@@ -33,7 +33,7 @@ def died(job_id: int, worker: str, end: str) -> bool:
 def after(job: Job, end: str = UNKNOWN) -> dict[str, Any]:
     """What becomes of a job whose attempt has ended so."""
     found = last_words.evidence(job, end)
-    is_crash = end != UNKNOWN and (found["out_of_memory"] or not any(name in end for name in FROM_OUTSIDE))
+    is_crash = is_own_doing(end, found)
     crashes, losses = job.crashes + is_crash, job.losses + (not is_crash)
     changes = {"crashes": crashes, "losses": losses, "evidence": [*job.evidence, found]}
     if crashes < CRASHES_ALLOWED and losses < LOSSES_ALLOWED:
@@ -45,6 +45,13 @@ def after(job: Job, end: str = UNKNOWN) -> dict[str, Any]:
         "finished_at": Now(),
         **changes,
     }
+
+
+def is_own_doing(end: str, found: dict[str, Any]) -> bool:
+    """Whether the job brought its process down: the kernel or Python said so, or nobody else sends such a signal."""
+    if found["out_of_memory"] or any(line.startswith("Fatal Python error") for line in found["lines"]):
+        return True
+    return end != UNKNOWN and not any(name in end for name in FROM_OUTSIDE)
 
 
 def reason(found: dict[str, Any], crashes: int, losses: int) -> str:

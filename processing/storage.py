@@ -29,6 +29,9 @@ ORIGINALS = "originals"
 RENDITIONS = "renditions"
 PIECES = "pieces"
 CHUNK = 1 << 20
+# Seconds since the last write in a folder: it may be so new that it has not been locked yet, and what the dead left
+# can be looked at until their lease has run out.
+QUIET = 60
 BODY_MAY_TAKE = 24 * 3600  # seconds from its last byte until the file is kept; minutes, for 20 GiB
 
 Range = tuple[int, int]
@@ -121,7 +124,7 @@ def keep(path: Path, key: str, content_type: str = "") -> None:
 
 def move_durably(path: Path, target: Path) -> None:
     """Bytes on the disk first, then the name, then the folder that holds the name."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_durably(target.parent)
     sync(path)
     try:
         path.replace(target)
@@ -134,6 +137,14 @@ def move_durably(path: Path, target: Path) -> None:
         draft.replace(target)
         path.unlink()
     sync(target.parent)
+
+
+def make_durably(folder: Path) -> None:
+    """A folder whose own name is on the disk as well: what lies in one that a power cut forgets is lost with it."""
+    if not folder.is_dir():
+        make_durably(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
 
 
 def sync(path: Path) -> None:
@@ -250,16 +261,22 @@ def clear_if_abandoned(folder: Path) -> bool:
     except FileNotFoundError:  # its owner, or another worker that clears, was quicker
         return False
     try:
-        if time.time() - os.fstat(handle).st_mtime < 60:  # perhaps so new that it has not been locked yet
-            return False
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        is_quiet = time.time() - last_write(folder) > QUIET
+        if is_quiet:
+            shutil.rmtree(folder, ignore_errors=True)
+    except (BlockingIOError, FileNotFoundError):  # its owner lives; another one that clears is at it
         return False
     else:
-        shutil.rmtree(folder, ignore_errors=True)
-        return True
+        return is_quiet
     finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)  # a child forked just now shares it, and would hold it for its life
         os.close(handle)
+
+
+def last_write(folder: Path) -> float:
+    """When the folder, or a file that lies in it, was last changed."""
+    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
 
 
 def clear_if_stale(path: Path) -> bool:

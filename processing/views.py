@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,15 +16,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from processing import history, listing, queues, runner
+from processing import history, listing, pipelines, queues, runner
 from processing.errors import SENTENCES
 from processing.listing import Filters
-from processing.models import Job, Run, RunStatus
+from processing.models import Job, Run, RunStatus, SavedView
 from processing.standing import UNFINISHED
 from processing.timeline import Timeline
 
 View = Callable[..., HttpResponse]
 
+LONGEST_VIEW = 1000  # characters of a saved query
 BULK = 1000  # runs that one click mends: a few seconds of small transactions
 # What can be done to a run, and to which it makes a difference.
 MENDS = {
@@ -55,6 +57,9 @@ def desk(request: HttpRequest) -> HttpResponse:
         "counts": listing.counts(filters),
         "page": listing.page(filters.apply(listing.runs()), request.GET.get("cursor", "")),
         "errors": list(SENTENCES),
+        "steps": list(dict.fromkeys(step.name for steps in pipelines.PIPELINES.values() for step in steps)),
+        "queues": list(pipelines.QUEUES),
+        "views": request.user.saved_views.order_by("name"),  # type: ignore[union-attr]
     }
     return render(request, "processing/parts/rows.html" if is_part(request) else "processing/desk.html", context)
 
@@ -94,6 +99,24 @@ def identifiers(texts: Iterable[str]) -> list[UUID]:
         with suppress(ValueError):
             found.append(UUID(text))
     return found
+
+
+@require_POST
+@needs("see_all_runs")
+def save_view(request: HttpRequest) -> HttpResponse:
+    """Keep what the desk is narrowed to, under a name; the same name again is the same view."""
+    query = urlencode(Filters.of(request.GET).narrowed())
+    name = request.POST.get("name", "").strip()[:60]
+    if name and len(query) <= LONGEST_VIEW:
+        SavedView.objects.update_or_create(owner=request.user, name=name, defaults={"query": query})
+    return redirect(f"{reverse('processing:desk')}?{query}")
+
+
+@require_POST
+@needs("see_all_runs")
+def drop_view(request: HttpRequest, view_id: int) -> HttpResponse:
+    get_object_or_404(SavedView, owner=request.user, pk=view_id).delete()
+    return redirect(f"{reverse('processing:desk')}?{request.GET.urlencode()}")
 
 
 @needs("see_all_runs")

@@ -29,11 +29,10 @@ name = f"{socket.gethostname()}/{os.getpid()}"
 
 @signals.worker_init.connect
 def begin(sender: Any, **_: Any) -> None:
-    """Take a name, clear away what dead workers left in the scratch folder, and begin to live."""
+    """Take a name, and begin to live."""
     global name  # noqa: PLW0603 - a process is one worker: this is its identity
     name = f"{sender.hostname}/{uuid.uuid4().hex[:8]}"
-    storage.clear_scratch()
-    live(lambda: be_present(sender.app.amqp.queues.consume_from, hands(sender)))
+    live(lambda: speak(sender))
     # Or the pool's first collections copy every page of ours: a prefork of 4 holds 254 MiB instead of 150
     # (PSS after 2000 tasks, tests/benchmarks/prefork.py).
     gc.freeze()
@@ -42,6 +41,19 @@ def begin(sender: Any, **_: Any) -> None:
 def hands(worker: Any) -> int:
     """How many jobs it does at once; Celery works `auto` out a moment after this worker began to live."""
     return worker.concurrency if isinstance(worker.concurrency, int) else 1
+
+
+def speak(worker: Any) -> None:
+    be_present(worker.app.amqp.queues.consume_from, hands(worker))
+    tidy()
+
+
+def tidy() -> None:
+    """Clear away what the dead left in this machine's scratch folder: also our own children, that we outlive."""
+    try:
+        storage.clear_scratch()
+    except OSError as error:
+        log.warning("the scratch folder cannot be tidied: %s", error)
 
 
 @signals.beat_init.connect

@@ -14,6 +14,7 @@ from uploads.intake import incoming
 from uploads.models import Original, Upload
 
 UPLOAD_MAY_TAKE = timedelta(hours=1)  # between an original's bytes and its row lie milliseconds
+FORSAKEN_AFTER = timedelta(days=1)
 BATCH = 1000  # keys asked about in one query; SQLite takes 32,766 variables
 FENCED = re.compile(r"\.(\d+)-(\d+)\.\w+(\.\d+)?$")  # job and attempt in a key, or in its draft's
 
@@ -47,11 +48,26 @@ def unowned(batch: Sequence[Found], before: datetime) -> Iterator[str]:
 
 
 def forsaken(older_than: float) -> Iterator[tuple[str, str]]:
-    """Multipart uploads of the store, as (key, id), that began so long ago and that no row speaks of."""
+    """Multipart uploads of the store, as (key, id), that began so long ago and that nobody will complete.
+
+    Those of web processes are a row's. Those of workers, who send large files in parts, are a running attempt's.
+    """
     before = now() - timedelta(seconds=older_than)
-    for batch in batches(incoming.unfinished(before)):
+    for batch in batches(incoming.unfinished(storage.ORIGINALS, before)):
         known = Upload.objects.filter(original=None, store_id__in=[store_id for _, store_id in batch])
         yield from sorted(set(batch) - set(known.values_list("key", "store_id")))
+    for prefix in (storage.RENDITIONS, storage.PIECES):
+        for batch in batches(incoming.unfinished(prefix, before)):
+            running = {f"{job}-{attempt}" for job, attempt in running_attempts()}
+            yield from sorted((key, store_id) for key, store_id in batch if fence_of(key) not in running)
+
+
+def abort_forsaken(older_than: float = FORSAKEN_AFTER.total_seconds()) -> int:
+    """Let go of the parts of what was killed on its way to the store, which bills them and shows them to nobody."""
+    found = list(forsaken(older_than))
+    for key, store_id in found:
+        incoming.abort(key, store_id)
+    return len(found)
 
 
 def given_up(batch: Sequence[Found]) -> Iterator[str]:

@@ -2,19 +2,22 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 
-from processing.listing import narrowing
+from processing.listing import between, day_of, narrowing
+from processing.models import Run, RunStatus
 from uploads.models import Original
 
 PAGE = 50
 LONGEST_PAGE = 200
 INSTANT = "%Y-%m-%dT%H:%M:%S.%f%z"
+By = Literal["created_at", "taken_at"]
 
 
 class BadCursor(ValueError):
@@ -27,6 +30,35 @@ class Page:
 
     items: Sequence[Original]
     next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the gallery is narrowed to, as its address says it; what is empty, or nonsense, narrows nothing."""
+
+    q: str = ""
+    kind: str = ""
+    status: str = ""
+    since: str = ""  # days, both included: 2026-11-26
+    until: str = ""
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Self:
+        said = {name: query.get(name, "").strip() for name in cls.__dataclass_fields__}
+        known = {"kind": said["kind"] in ("image", "video"), "status": said["status"] in RunStatus.values}
+        known |= {name: day_of(said[name]) is not None for name in ("since", "until")}
+        return cls(**{name: value for name, value in said.items() if known.get(name, True)})
+
+    def narrowed(self) -> dict[str, str]:
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def apply(self, rows: QuerySet[Original]) -> QuerySet[Original]:
+        rows = filtered(rows, "", self.kind, self.q, "")
+        if self.status == RunStatus.READY:
+            rows = rows.filter(run__status=self.status)
+        elif self.status:  # few of many: found by their own index, not on the way through all (445 ms of 100,000)
+            rows = rows.filter(pk__in=Run.objects.filter(status=self.status).values("original"))
+        return rows.filter(between("taken_at", self.since, self.until))
 
 
 def visible_to(user: Any, rows: QuerySet[Original]) -> QuerySet[Original]:
@@ -45,25 +77,29 @@ def with_bytes(rows: QuerySet[Original], sha256: str) -> QuerySet[Original]:
     return rows.filter(**narrowing({"sha256": sha256.lower()}))
 
 
-def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE) -> Page:
-    """The page of `rows` after `cursor`. Raises BadCursor."""
-    ordered = rows.order_by("-created_at", "-id")
+def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE, by: By = "created_at") -> Page:
+    """The page of `rows` after `cursor`, in the order of this date. Raises BadCursor."""
+    ordered = rows.order_by(f"-{by}", "-id")
     if cursor:
-        created_at, last = decode(cursor)
-        ordered = ordered.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=last))
+        ordered = ordered.filter(beyond(by, *decode(cursor)))
     found = list(ordered[: limit + 1])
     items = found[:limit]
-    return Page(items, encode(items[-1]) if len(found) > limit else None)
+    return Page(items, encode(items[-1], by) if len(found) > limit else None)
 
 
-def encode(original: Original) -> str:
-    text = f"{original.created_at.strftime(INSTANT)} {original.pk}"
+def beyond(by: By, moment: datetime, last: UUID) -> Q:
+    """What comes after this one. The first term says nothing new: it is what an index can begin at."""
+    return Q(**{f"{by}__lte": moment}) & (Q(**{f"{by}__lt": moment}) | Q(id__lt=last))
+
+
+def encode(original: Original, by: By = "created_at") -> str:
+    text = f"{getattr(original, by).astimezone(UTC).strftime(INSTANT)} {original.pk}"
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def decode(cursor: str) -> tuple[datetime, UUID]:
     try:
-        created_at, last = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        return datetime.strptime(created_at, INSTANT).astimezone(UTC), UUID(last)
+        moment, last = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.strptime(moment, INSTANT).astimezone(UTC), UUID(last)
     except (ValueError, OverflowError) as error:  # the second: an instant before the year 1 or after 9999
         raise BadCursor(cursor) from error

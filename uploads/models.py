@@ -28,6 +28,7 @@ class Original(models.Model):
     colour = models.CharField(max_length=7, blank=True)  # the dominant one, `#rrggbb`
     # Not the database's Now(): SQLite's has three digits, and then equals no cursor.
     created_at = models.DateTimeField(default=now)
+    taken_at = models.DateTimeField(default=now)  # `capture.moment`: when it came, until its facts are known
 
     was_there = False  # on one that was found when the same bytes came again
     share: "Share | None" = None  # the link it is shown by, where it is shown to strangers
@@ -36,6 +37,8 @@ class Original(models.Model):
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="original_by_owner"),
             models.Index(fields=["-created_at", "-id"], name="original_by_date"),
+            models.Index(fields=["owner", "-taken_at", "-id"], name="original_by_taking"),
+            models.Index(fields=["owner", "kind", "-taken_at", "-id"], name="original_by_kind"),
             models.Index(fields=["owner", "sha256"], name="original_by_bytes"),
         ]
 

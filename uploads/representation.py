@@ -14,6 +14,8 @@ from processing.standing import Lines
 from uploads import playing
 from uploads.models import Original
 
+PLAIN = ("id", "name", "kind", "bytes", "sha256", "created_at", "taken_at")
+
 
 class ErrorOut(Schema):
     code: str = Field(examples=["corrupt"])
@@ -83,6 +85,7 @@ class OriginalOut(Schema):
     sha256: str
     owner: str
     created_at: datetime
+    taken_at: datetime = Field(description="by its camera; `created_at` where that says nothing")
     ready_at: datetime | None
     progress: float
     queue_position: int | None = Field(description="place in line, from 1; null where it is in none, or at work")
@@ -110,7 +113,7 @@ def represent(original: Original, lines: Lines, absolute: Callable[[str], str] =
     standing = lines.of(run)
     jobs = list(run.jobs.all())
     return OriginalOut(
-        **{name: getattr(original, name) for name in ("id", "name", "kind", "bytes", "sha256", "created_at")},
+        **{name: getattr(original, name) for name in PLAIN},
         status=run.status,
         owner=original.owner.get_username(),
         ready_at=run.finished_at if run.status == "ready" else None,

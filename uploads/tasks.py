@@ -7,6 +7,7 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from uploads import garbage
 from uploads.intake import receiving
 
 log = logging.getLogger(__name__)
@@ -15,6 +16,11 @@ log = logging.getLogger(__name__)
 @shared_task(ignore_result=True)
 def sweep_uploads() -> None:
     receiving.sweep()
+
+
+@shared_task(ignore_result=True)
+def abort_forsaken() -> None:
+    garbage.abort_forsaken()
 
 
 @shared_task(ignore_result=True)

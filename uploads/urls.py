@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from uploads import playing, views
+from uploads import bulk, playing, views
 from uploads.sharing import views as sharing
 
 app_name = "uploads"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("selected/delete", bulk.delete_mine, name="delete_mine"),
+    path("status/selected/delete", bulk.delete_runs, name="delete_runs"),
     path("originals/<uuid:original_id>", views.detail, name="detail"),
     path("originals/<uuid:original_id>/card", views.card, name="card"),
     path("originals/<uuid:original_id>/stage", views.stage, name="stage"),

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -21,14 +21,13 @@ from processing.models import RunStatus
 from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
 from uploads import keeping, listing
-from uploads.intake import receiving
+from uploads.intake import direct, receiving
+from uploads.listing import Filters
 from uploads.models import Original
 from uploads.reach import mendable, visible
 from uploads.representation import originals
 from uploads.sniffing import SIGNATURES
 
-# Run.is_shown, for the database: what is made again stays where it is.
-SHOWN = Q(run__status__in=RunStatus.final()) | Q(run__ready_at__isnull=False)
 IN_PROGRESS = 200  # rows shown at once; the rest follow as these finish
 
 
@@ -66,30 +65,30 @@ def outcome(original: Original, name: str) -> str:
 
 @vary_on_headers("HX-Request")
 def gallery(request: HttpRequest) -> HttpResponse:
-    """Newest first; a later page alone where htmx asks for it."""
-    query, cursor = request.GET.get("q", ""), request.GET.get("cursor", "")
-    mine = listing.filtered(originals().filter(owner=request.user.pk), "", "", query, "")
+    """Newest first by when they were taken; a later page alone where htmx asks for it."""
+    filters = Filters.of(request.GET)
+    rows = filters.apply(originals().filter(owner=request.user.pk))
     try:
-        page = listing.page(mine.filter(SHOWN), cursor)
+        page = listing.page(rows, request.GET.get("cursor", ""), by="taken_at")
     except listing.BadCursor:
         return redirect("uploads:home")
-    unfinished = [] if cursor else in_progress(mine)
     context = {
         "days": by_day(page.items),
         "next_cursor": page.next_cursor,
-        "q": query,
-        "open": unfinished,
-        "lines": Lines.read(original.run for original in unfinished),
-        **what_can_be_sent(request),
+        "filters": filters,
+        "statuses": RunStatus.values,
+        "lines": Lines.read(original.run for original in page.items),
     }
-    template = "uploads/parts/days.html" if "HX-Request" in request.headers else "uploads/home.html"
-    return render(request, template, context)
+    if "HX-Request" in request.headers:
+        return render(request, "uploads/parts/days.html", context)
+    return render(request, "uploads/home.html", {**context, **what_can_be_sent(request)})
 
 
 def what_can_be_sent(request: HttpRequest) -> dict[str, Any]:
     """All the page needs to refuse a file before a byte of it is sent, and to go on with one that broke off."""
     return {
         "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "direct_from": direct.page_sends_from(),
         "quota_bytes": settings.QUOTA_BYTES,
         "free_bytes": max(0, keeping.room_for(request.user)),
         "sentences": sentences(),
@@ -104,13 +103,9 @@ def sentences() -> dict[str, str]:
     return {key: gettext(text) for key, text in {**SENTENCES, **closer}.items()}
 
 
-def in_progress(rows: QuerySet[Original]) -> list[Original]:
-    return list(rows.exclude(SHOWN).order_by("-created_at", "-id")[:IN_PROGRESS])
-
-
 def by_day(items: Any) -> list[tuple[Any, list[Original]]]:
     """[(day, originals)] in the order given, by the reader's calendar."""
-    return [(day, list(group)) for day, group in groupby(items, lambda item: timezone.localdate(item.created_at))]
+    return [(day, list(group)) for day, group in groupby(items, lambda item: timezone.localdate(item.taken_at))]
 
 
 @login_required
@@ -127,19 +122,18 @@ def with_lines(original: Original) -> dict[str, Any]:
 def neighbours(original: Original) -> dict[str, Original | None]:
     """The owner's next newer and next older original."""
     rows = Original.objects.filter(owner=original.owner_id)
-    same = Q(created_at=original.created_at)
-    newer = rows.filter(Q(created_at__gt=original.created_at) | same & Q(pk__gt=original.pk))
-    older = rows.filter(Q(created_at__lt=original.created_at) | same & Q(pk__lt=original.pk))
+    same = Q(taken_at=original.taken_at)
+    newer = rows.filter(Q(taken_at__gt=original.taken_at) | same & Q(pk__gt=original.pk))
     return {
-        "newer": newer.order_by("created_at", "pk").first(),
-        "older": older.order_by("-created_at", "-pk").first(),
+        "newer": newer.order_by("taken_at", "pk").first(),
+        "older": next(iter(listing.page(rows, listing.encode(original, "taken_at"), 1, "taken_at").items), None),
     }
 
 
 @login_required
 def card(request: HttpRequest, original_id: UUID) -> HttpResponse:
-    """The original as home shows it: a row while it is in progress, else a card."""
-    return render(request, "uploads/parts/item.html", with_lines(visible(request, original_id)))
+    """The original as the gallery shows it."""
+    return render(request, "uploads/parts/card.html", with_lines(visible(request, original_id)))
 
 
 @login_required

@@ -3,10 +3,10 @@ import { build } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 
 const ICONS = [
-  "aperture", "arrow-up-to-line", "ban", "camera", "check", "chevron-left", "chevron-right", "circle-check",
-  "circle-dashed", "circle-x", "clock", "cloud-upload", "copy", "download", "film", "folder-up", "image", "images",
+  "aperture", "arrow-up-to-line", "ban", "bookmark", "camera", "check", "chevron-left", "chevron-right", "circle-check",
+  "circle-dashed", "circle-x", "clock", "cloud-upload", "copy", "download", "film", "folder-up", "image", "images", "info",
   "keyboard", "layers", "link", "list-checks", "loader-circle", "lock", "log-out", "moon", "pause", "pencil", "play",
-  "refresh-cw", "rotate-ccw", "search", "shield", "sun", "sun-moon",
+  "refresh-cw", "rotate-ccw", "search", "shield", "sliders-horizontal", "sun", "sun-moon",
   "trash-2", "triangle-alert", "upload", "x",
 ];
 const OUT = new URL("../static/build/", import.meta.url).pathname;

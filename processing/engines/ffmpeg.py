@@ -10,6 +10,7 @@ from typing import Any
 
 import ffmpeg as ff
 
+from processing.engines import capture
 from processing.errors import Corrupt, MediaError, ResourceLimit, TooManyPixels, UnsupportedType
 from processing.facts import Facts, Limits
 from processing.presets import Rung, by_short_side
@@ -102,7 +103,8 @@ def describe(source: Path, limits: Limits) -> list[str]:
         ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate"
         ",start_time,duration,nb_frames,color_space,color_transfer,color_primaries,field_order,pix_fmt"
         ",sample_rate,channels,channel_layout,profile"
-        ":stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=language,title"
+        f":format_tags={capture.CONTAINER},{capture.APPLE}:stream_tags=language,title"
+        ":stream_disposition=attached_pic:stream_side_data=rotation"
     )
     return [*_probe(limits), "-print_format", "json=compact=1", "-show_entries", entries, url(source)]
 

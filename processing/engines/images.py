@@ -23,6 +23,7 @@ from processing.engines.cropping import square
 from processing.engines.decoder import count_frames, load, opened
 from processing.engines.orientation import orientation_of, turned_size, turning
 from processing.engines.planar import Planes
+from processing.engines.shot import taken_of
 from processing.engines.shrinking import Base, Source, cascade, resized
 from processing.facts import Facts, Made, Order, Product
 from processing.presets import AnimatedPreset, ImagePreset, LoopPreset, image_files, size_in, within_box
@@ -47,9 +48,11 @@ def inspect(order: Order) -> Product:
     with opened(order) as image:
         orientation = orientation_of(image, order.limits)
         width, height = turned_size(image.size, turning(image, orientation))
+        taken = taken_of(image, order.limits)
         frames = count_frames(image, order.limits)
         plays = animation.plays(image) if frames > 1 else 0
-        return Product(facts=Facts("image", str(image.format), width, height, orientation, frames, plays))
+        facts = Facts("image", str(image.format), width, height, orientation, frames, plays, taken=taken)
+        return Product(facts=facts)
 
 
 def render(order: Order) -> Product:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from processing.engines import child, ffmpeg
+from processing.engines import capture, child, ffmpeg
 from processing.errors import Corrupt, Empty, NoVideo, TooLong, TooManyPixels, TooManyStreams, UnsupportedType
 from processing.facts import Facts, Limits, Text
 
@@ -95,6 +95,7 @@ def look(source: Path, limits: Limits, on_tick: Tick = child.nothing) -> Look:
         audio_codec=audio["codec_name"] if audio else None,
         start=_seconds(container, "start_time"),
         **_picture(video, min(size)),
+        taken=capture.of_tags(container.get("tags", {})),
         **_sound(audio),
     )
     return Look(facts, ffmpeg.tracks_of(facts))

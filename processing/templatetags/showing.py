@@ -118,6 +118,12 @@ def state(status: str) -> dict[str, Any]:
 
 
 @register.filter
+def called(status: str) -> str:
+    """What people call a state."""
+    return str(STATES[status][0])
+
+
+@register.filter
 def sentence(row: Run | Job) -> str:
     """Why it failed, in the reader's language; empty where nothing did."""
     return sentence_of(row.error_code, row.error_details) if row.error_code else ""

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.e2e.service import FINAL
 from tests.waiting import until
 
 LINK = re.compile(r"/originals/([0-9a-f-]{36})")
+SCRATCH_WITHIN = 30.0  # seconds; the run's times make that of what is a minute, and a day for a body
 ENDED = "-" * 79  # what Django writes behind a mail that it has sent to a file
 STARTS = {"application/vnd.apple.mpegurl": b"#EXTM3U", "text/vtt": b"WEBVTT"}
 # On the average: a worker has two or three jobs in hand, and an outage is asked about every second.
@@ -210,8 +212,11 @@ def too_many_attempts(scene: Scene) -> Iterator[str]:
 
 
 def scratch(scene: Scene) -> Iterator[str]:
-    """What lies in the scratch folder. What the dead left goes when a worker starts, and by `gc`, after a minute."""
-    yield from (str(path) for path in (scene.stage.data / "scratch").iterdir())
+    """What stays in the scratch folder. What the dead left there is cleared by the living, once it has been quiet."""
+    folder = scene.stage.data / "scratch"
+    with suppress(AssertionError):
+        until(lambda: not list(folder.iterdir()), SCRATCH_WITHIN, every=0.2)
+    yield from (str(path) for path in folder.iterdir())
 
 
 def left_over(scene: Scene) -> Iterator[str]:

@@ -65,8 +65,12 @@ class Stage(Service):
         return super().stop(with_signal)
 
     @property
+    def socket(self) -> Path:
+        return embedded.broker_socket(self.data)
+
+    @property
     def broker(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(embedded.broker_socket(self.data)), socket_timeout=2)
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2)
 
     # Whom
 
@@ -164,7 +168,7 @@ class Stage(Service):
     @contextmanager
     def sender(self) -> Iterator[Celery]:
         """A program that knows the broker and nothing else."""
-        url = embedded.celery_url(f"unix://{embedded.broker_socket(self.data)}")
+        url = embedded.celery_url(f"unix://{self.socket}")
         with Celery("stranger", broker=url, set_as_current=False) as app:
             app.conf.broker_transport_options = {"socket_timeout": 2, "max_retries": 1}
             yield app
@@ -261,6 +265,7 @@ class Second:
             return {}
         return {
             "LD_PRELOAD": str(FAKETIME[-1]),
+            "PYTHONPATH": str(Path(__file__).with_name("clock")),
             "FAKETIME_TIMESTAMP_FILE": str(self.clock),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",

@@ -29,6 +29,8 @@ TIMES: dict[tuple[str, str], Any] = {
     ("processing.notices", "GATHER"): timedelta(seconds=1),
     ("processing.notices", "CLAIM"): timedelta(seconds=5),
     ("uploads.intake.receiving", "LEASE"): timedelta(seconds=3),
+    ("processing.storage", "QUIET"): 6,
+    ("processing.storage", "BODY_MAY_TAKE"): 15,
 }
 NO_POISON: dict[tuple[str, str], Any] = {("processing.sweeping", "CRASHES_ALLOWED"): 1000}
 

@@ -3,6 +3,7 @@
 `make chaos` is the long form.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +21,10 @@ SEED = 7
 SHORT = {"uploads": 8, "faults": 14, "seconds": 12.0}
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+@pytest.fixture(scope="module", params=os.environ.get("CHAOS_CONTROLS", "sqlite").split(","))
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage for the controls: each looks at its own original alone."""
-    with set_up(tmp_path_factory.mktemp("controls") / "data", "sqlite", "local") as stage:
+    with set_up(tmp_path_factory.mktemp("controls") / "data", request.param, "local") as stage:
         yield stage
 
 

@@ -1,7 +1,11 @@
-"""All pages, in both languages, as a reader with a keyboard meets them: quiet, named, in sight, within the screen."""
+"""All pages, in both languages, light and dark, on a desk and on a phone, as everybody meets them.
+
+Quiet, named, in sight, within the screen, and without a fault that axe-core knows.
+"""
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
@@ -14,6 +18,7 @@ pytestmark = pytest.mark.e2e
 PATHS = [
     "/",
     "/?q=nothing",
+    "/?status=failed&since=2020-01-01",
     "/originals/{photo}",
     "/originals/{film}",
     "/originals/{torn}",
@@ -37,6 +42,11 @@ UNSEEN = """() => {
     if (item === document.body) return null;
     return [item, item.parentElement].some(near => shows(getComputedStyle(near))) ? '' : item.outerHTML;
 }"""
+AXE = Path(__file__).parents[1] / "clients/node_modules/axe-core/axe.min.js"
+# All that it finds, as "rule: the first element"; of a page that it has looked at before only what colours change.
+FAULTS = """only => axe.run(document, {resultTypes: ['violations'], ...(only.length && {runOnly: only})})
+    .then(({violations}) => violations.map(({id, nodes}) => `${id}: ${nodes[0].html.slice(0, 200)}`))"""
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 STOPS = 30  # of the Tab key: the bar, what is first on the page, and all controls of a player
 
 
@@ -58,7 +68,7 @@ def visit(service: Service) -> Iterator[Callable[..., Page]]:
     service.client("erin", "editor").close()
     with sync_playwright() as playwright:
         browser = chromium(playwright)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page = browser.new_page(viewport=DESK)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("console", lambda line: said.append(line.text) if line.type in {"error", "warning"} else None)
         sign_in(page, service.url, "erin", service.password("erin"))
@@ -86,6 +96,21 @@ def test_page__names_its_controls_shows_the_focus_and_fits_a_phone(visit, ids, p
         if unseen is None:
             break
         assert unseen == ""
-    page.set_viewport_size({"width": 390, "height": 844})
+    page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.set_viewport_size({"width": 1280, "height": 800})
+    page.set_viewport_size(DESK)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("path", [path for path in PATHS if path != "/api/docs"])  # Swagger's own page, not ours
+def test_page__axe_finds_nothing(visit, ids, path, language):
+    page = visit(path.format(**ids), language)
+    page.evaluate(AXE.read_text())
+    assert page.evaluate(FAULTS, []) == []
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(FAULTS, ["color-contrast"]) == []
+    page.set_viewport_size(PHONE)
+    assert page.evaluate(FAULTS, []) == []
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(FAULTS, ["color-contrast"]) == []
+    page.set_viewport_size(DESK)

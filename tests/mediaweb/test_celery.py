@@ -24,7 +24,7 @@ from tests.waiting import until
 OURS = {
     f"processing.tasks.{name}"
     for name in ("run_image_job", "run_video_job", "advance", "sweep", "send_notices", "ping")
-} | {"uploads.tasks.sweep_uploads", "uploads.tasks.finish_upload"}
+} | {f"uploads.tasks.{name}" for name in ("sweep_uploads", "finish_upload", "abort_forsaken")}
 
 
 def test_app__is_the_projects_own():

@@ -1,7 +1,7 @@
 """The desk, one run and the queues: charlie edits what alice uploads, dora operates."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -489,3 +489,40 @@ def test_spanish__pages_in_it(client, charlie):
         assert render_to_string("processing/parts/state.html", {"word": "x", "tone": "ready", "icon": "clock"})
     client.cookies["django_language"] = "es"
     assert '<html lang="es">' in text_of(client, "/status/")
+
+
+def test_desk__narrowed_to_what_is_still_owed(client, charlie, alice):
+    a_run(alice, "film.mp4", "video")
+    a_run(alice, "photo.jpg")
+    done = a_run(alice, "done.jpg", status="ready")
+    done.jobs.update(status=JobStatus.SUCCEEDED)
+    assert names(client, "?queue=videos") == ["film.mp4"]
+    assert names(client, "?queue=images") == ["photo.jpg"]
+    assert names(client, "?step=ladder") == ["film.mp4"]
+    assert names(client, "?step=nonsense") == []
+
+
+def test_desk__narrowed_to_the_days_it_was_received(client, charlie, alice):
+    for name, day in (("old.jpg", 3), ("new.jpg", 4)):
+        received = datetime(2019, 5, day, 23, 30, tzinfo=timezone.get_default_timezone())
+        Original.objects.filter(pk=a_run(alice, name).original_id).update(created_at=received)
+    assert names(client, "?since=2019-05-03&until=2019-05-03") == ["old.jpg"]
+    assert names(client, "?since=2019-05-04") == ["new.jpg"]
+    assert names(client, "?since=nonsense") == ["new.jpg", "old.jpg"]
+
+
+def test_desk__view_is_saved_under_a_name_and_dropped(client, charlie):
+    client.post("/status/views?status=failed&kind=video&cursor=9", {"name": "Broken films"})
+    client.post("/status/views?status=failed", {"name": "Broken films"})  # the same name is the same view
+    page = text_of(client, "/status/")
+    assert '<a href="/status/?status=failed">Broken films</a>' in page
+    client.post(f"/status/views/{charlie.saved_views.get().pk}/drop")
+    assert "Broken films" not in text_of(client, "/status/")
+
+
+def test_desk__view_is_its_owners_alone(client, charlie, alice):
+    view = alice.saved_views.create(name="hers", query="kind=video")
+    assert "hers" not in text_of(client, "/status/")
+    assert client.post(f"/status/views/{view.pk}/drop").status_code == 404
+    client.post("/status/views", {"name": " "})
+    assert not charlie.saved_views.exists()

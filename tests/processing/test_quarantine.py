@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,21 @@ def dies(monkeypatch: pytest.MonkeyPatch) -> Any:
     return dies
 
 
+@pytest.fixture
+def left() -> Iterator[Callable[[Job], Path]]:
+    """The scratch folder that the first attempt at a job leaves behind."""
+    made: list[Path] = []
+
+    def left(job: Job) -> Path:
+        made.append(settings.SCRATCH / f"job-{job.pk}-1.left")
+        made[-1].mkdir()
+        return made[-1]
+
+    yield left
+    for folder in made:
+        shutil.rmtree(folder)
+
+
 def test_first_crash__is_tried_again_at_once(upload, dies):
     job = dies(job_of(upload(), "inspect"), SEGFAULT)
     assert (job.status, job.crashes, job.losses) == (JobStatus.QUEUED, 1, 0)
@@ -65,10 +82,9 @@ def test_killed_from_outside__is_a_loss_and_no_crash(upload, dies):
     assert (job.status, job.crashes, job.losses) == (JobStatus.QUEUED, 0, 2)
 
 
-def test_killed_for_want_of_memory__is_a_crash(upload, dies, monkeypatch):
+def test_killed_for_want_of_memory__is_a_crash(upload, dies, left, monkeypatch):
     job = job_of(upload(), "inspect")
-    folder = settings.SCRATCH / f"job-{job.pk}-1.left"
-    folder.mkdir()
+    folder = left(job)
     with last_words.kept(folder):
         pass
     before = last_words.killings()
@@ -90,6 +106,18 @@ def test_leases_that_run_out__end_too(upload):
     assert len(job_of(original, "inspect").evidence) == 5
 
 
+def test_lease_that_runs_out_after_a_fatal_error__is_a_crash(upload, left):
+    """As of a worker without a pool, which nobody outlives to tell."""
+    job = job_of(upload(), "inspect")
+    job.claim("worker-a")
+    folder = left(job)
+    (folder / last_words.WORDS).write_text("Fatal Python error: Segmentation fault\n")
+    expire_leases()
+    sweeping.sweep()
+    job.refresh_from_db()
+    assert (job.crashes, job.losses) == (1, 0)
+
+
 def test_retry__begins_without_the_evidence(upload, dies):
     from processing import runner
 
@@ -109,11 +137,10 @@ def test_another_workers_job__is_left_alone(upload, dies):
     assert (job.status, job.worker) == (JobStatus.RUNNING, "worker-b")
 
 
-def test_last_words__outlive_a_segmentation_fault(upload, tmp_path):
+def test_last_words__outlive_a_segmentation_fault(upload, left):
     job = job_of(upload(), "inspect")
     job.claim("worker-a")
-    folder = settings.SCRATCH / f"job-{job.pk}-1.left"
-    folder.mkdir()
+    folder = left(job)
     script = f"""
 import logging, os, pathlib, signal, django
 django.setup()

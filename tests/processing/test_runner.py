@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from processing import doorbells, heartbeat, pipelines, runner, storage, sweeping
@@ -324,3 +325,38 @@ def test_notice__one_mail_for_all_that_ended_within_the_minute(upload):
     runner.summary.notices.send_owed()
     assert len(mail.outbox) == 1
     assert all(original.name in mail.outbox[0].body for original in originals)
+
+
+def test_notice__a_mail_whose_sender_died_goes_once_more_as_it_was(upload, monkeypatch):
+    upload()
+    work()
+    Notice.objects.update(owed_at=now() - timedelta(minutes=2))
+    notices = runner.summary.notices
+    with monkeypatch.context() as patch:  # sent, and killed before that was written down
+        patch.setattr(QuerySet, "update", dying_at("sent_at"))
+        with pytest.raises(Killed):
+            notices.send_owed()
+    upload(name="later.jpg")
+    work()
+    Notice.objects.update(owed_at=now() - timedelta(minutes=2))
+    assert notices.send_owed() == 1, "of what is new alone: perhaps the sender lives"
+    Notice.objects.filter(sent_at=None).update(claimed_at=now() - notices.CLAIM * 2)
+    assert (notices.send_owed(), notices.send_owed()) == (1, 0)
+    first, later, again = mail.outbox
+    assert (again.extra_headers, again.body) == (first.extra_headers, first.body)
+    assert later.extra_headers != first.extra_headers
+    assert "later.jpg" not in again.body
+
+
+class Killed(BaseException):
+    pass
+
+
+def dying_at(field):
+    def update(rows, **changes):
+        if field in changes:
+            raise Killed
+        return real(rows, **changes)
+
+    real = QuerySet.update
+    return update

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +42,8 @@ def path_of(key: str) -> Path:
 
 
 def make_old(folder: Path) -> None:
-    os.utime(folder, (0, 0))
+    for path in (*folder.glob("*"), folder):
+        os.utime(path, (0, 0))
 
 
 def test_keep__file_is_under_its_key_and_gone_from_where_it_was(kept, made):
@@ -81,6 +83,17 @@ def test_keep__disk_that_fails_leaves_nothing_under_the_key(made, monkeypatch):
     with pytest.raises(OSError, match="dying"):
         storage.keep(made, KEY)
     assert not path_of(KEY).exists()
+
+
+def test_keep__waits_for_the_bytes_then_the_name_and_the_names_of_new_folders(made, monkeypatch):
+    synced: list[Path] = []
+    wait = storage.sync
+    monkeypatch.setattr(storage, "sync", lambda path: synced.append(path) or wait(path))
+    folder = path_of(KEY).parent
+    shutil.rmtree(folder, ignore_errors=True)
+    storage.keep(made, KEY)
+    assert synced[-3:] == [folder.parent, made, folder]
+    storage.drop(KEY)
 
 
 @pytest.mark.parametrize("key", ["../outside", "/etc/passwd", "renditions/../../outside"])
@@ -239,6 +252,16 @@ def test_clear_scratch__removes_what_a_killed_process_left():
 
 def environment() -> dict[str, str]:
     return os.environ | {"DJANGO_SETTINGS_MODULE": "mediaweb.settings", "PYTHONPATH": str(settings.BASE_DIR)}
+
+
+def test_clear_scratch__leaves_for_a_while_what_was_written_last(tmp_path):
+    folder = tmp_path / "job-1-1.dead"
+    folder.mkdir()
+    (folder / "half.mp4").write_bytes(b"x")
+    os.utime(folder, (0, 0))
+    assert not storage.clear_if_abandoned(folder), "somebody may want to know what it died of"
+    make_old(folder)
+    assert storage.clear_if_abandoned(folder)
 
 
 def test_clear_scratch__of_two_at_once_each_goes_on_when_the_other_was_first(tmp_path):

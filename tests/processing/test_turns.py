@@ -92,6 +92,15 @@ def test_two_sweeps_at_once__take_each_job_back_once(upload, monkeypatch):
     assert set(Job.objects.filter(step="inspect").values_list("status", "losses")) == {(JobStatus.QUEUED, 1)}
 
 
+def test_sweep__leaves_what_takes_long_to_the_next(upload, monkeypatch):
+    job_of(upload(), "inspect").claim("worker-a")
+    expire_leases()
+    monkeypatch.setattr(sweeping, "ROUND", -1)
+    assert sweeping.sweep() == NOTHING
+    monkeypatch.undo()
+    assert sweeping.sweep()["taken_back"] == 1
+
+
 def test_sweep__reads_more_than_a_batch(upload, monkeypatch):
     monkeypatch.setattr(sweeping, "BATCH", 2)
     for _ in range(5):

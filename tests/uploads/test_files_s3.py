@@ -11,6 +11,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.utils.timezone import now
 
+from processing import storage
+from processing.models import Job
 from tests.processing.test_storage_s3 import settings_with
 from tests.swift.store import Store
 from tests.uploads.test_files import error_of, film_bytes
@@ -167,6 +169,21 @@ def test_gc__lets_go_of_parts_that_no_row_speaks_of(program, store):
     assert list(garbage.forsaken(older_than=-60)) == [(row.key, row.store_id)]
     call_command("gc", "--older-than", "-60")
     assert nothing_else(store)
+
+
+def test_gc__lets_go_of_parts_of_workers_that_were_killed(store, upload):
+    job = Job.objects.get(run__original=upload(), step="inspect")
+    assert job.claim("worker-a")
+    begin = store.client().create_multipart_upload
+    at_work = f"{storage.RENDITIONS}/x/mp4-360.{job.pk}-{job.attempt}.mp4"
+    dead = [f"{storage.RENDITIONS}/x/mp4-360.{job.pk}-0.mp4", f"{storage.PIECES}/x/mp4-360.0.{job.pk}-0.mp4"]
+    for key in (at_work, *dead):
+        begin(Bucket=store.bucket, Key=key)
+    assert garbage.abort_forsaken() == 0, "not before a day"
+    assert garbage.abort_forsaken(older_than=-60) == 2
+    left = store.client().list_multipart_uploads(Bucket=store.bucket)["Uploads"]
+    assert [item["Key"] for item in left] == [at_work]
+    store.client().abort_multipart_upload(Bucket=store.bucket, Key=at_work, UploadId=left[0]["UploadId"])
 
 
 @pytest.mark.parametrize("in_place", [False, True])

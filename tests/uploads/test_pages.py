@@ -25,6 +25,7 @@ def alice(alice, client):
 
 def an_original(owner, name="cat.jpg", kind="image", status="", **fields):
     fields.setdefault("created_at", timezone.now())  # the database's own clock has steps of a millisecond
+    fields.setdefault("taken_at", fields["created_at"])
     original = Original.objects.create(
         owner=owner, name=name, kind=kind, bytes=1000, sha256="0" * 64, key=f"originals/{uuid4()}", **fields
     )
@@ -104,10 +105,13 @@ def test_home__plain_form_says_why_a_file_is_refused(client, alice):
     assert not Original.objects.exists()
 
 
-def test_home__unfinished_originals_are_rows(client, alice):
-    original = an_original(alice)
+def test_home__unfinished_originals_have_their_place_and_say_how_far_they_are(client, alice):
+    original = an_original(alice, status="processing")
+    Run.objects.update(progress=0.62)
     page = text_of(client, "/")
-    assert f'<li class="row" data-original-id="{original.pk}" data-status="received"' in page
+    assert f'<article class="card processing open" data-original-id="{original.pk}" data-status="processing"' in page
+    assert "62 %" in page
+    assert f'action="/originals/{original.pk}/cancel"' in page
 
 
 def test_home__picture_has_srcset_and_its_ratio(client, alice):
@@ -145,11 +149,11 @@ def test_home__grouped_by_day(client, alice):
     a_ready_picture(alice)
     a_ready_picture(alice, created_at=timezone.now() - timedelta(days=1))
     page = text_of(client, "/")
-    assert page.index("<h2>Today</h2>") < page.index("<h2>Yesterday</h2>")
+    assert page.index(">Today</time></h2>") < page.index(">Yesterday</time></h2>")
 
 
 def test_home__pages_follow_without_repeating(client, alice, monkeypatch):
-    monkeypatch.setattr("uploads.listing.page.__defaults__", ("", 2))
+    monkeypatch.setattr("uploads.listing.page.__defaults__", ("", 2, "taken_at"))
     names = [a_ready_picture(alice, name=f"{number}.jpg").name for number in range(3)]
     first = client.get("/")
     cursor = first.context["next_cursor"]
@@ -181,10 +185,11 @@ def test_home__spanish(client, alice):
     assert '<html lang="es">' in text_of(client, "/")
 
 
-def test_card__is_a_row_until_it_is_done(client, alice):
+def test_card__is_open_until_it_is_done_and_not_while_it_is_made_again(client, alice):
     waiting, ready = an_original(alice), a_ready_picture(alice)
-    assert text_of(client, f"/originals/{waiting.pk}/card").lstrip().startswith("<li")
-    assert text_of(client, f"/originals/{ready.pk}/card").lstrip().startswith("<article")
+    Run.objects.filter(original=ready).update(status="processing", ready_at=timezone.now())
+    assert 'class="card received open"' in text_of(client, f"/originals/{waiting.pk}/card")
+    assert 'class="card processing"' in text_of(client, f"/originals/{ready.pk}/card")
 
 
 def test_detail__picture_with_its_renditions(client, alice):

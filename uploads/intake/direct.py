@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
@@ -40,9 +41,9 @@ class Part:
     etag: str
 
 
-def create(owner: Any, name: str, length: int) -> Upload:
+def create(owner: Any, name: str, length: int, metadata: str = "") -> Upload:
     """A multipart upload that nobody but its owner can add to. Raises MediaError."""
-    upload = receiving.create(owner, name, length, direct=True)
+    upload = receiving.create(owner, name, length, metadata, direct=True)
     made = incoming.client().create_multipart_upload(Bucket=incoming.bucket_name(), Key=upload.key)
     upload.store_id = made["UploadId"]
     upload.save(update_fields=["store_id"])
@@ -63,7 +64,11 @@ def sizes(upload: Upload) -> Mapping[int, int]:
 
 def sign(upload: Upload, number: int) -> str:
     """The address that takes this part, of exactly its size, for a while."""
-    Upload.objects.filter(pk=upload.pk).update(expires_at=now() + KEPT_FOR)
+    rows = Upload.objects.filter(pk=upload.pk)
+    rows.update(expires_at=now() + KEPT_FOR)
+    # To be shown: clients send one after the other. What counts is what the store has.
+    before = (number - 1) * incoming.part_size()
+    rows.filter(offset__lt=before, holder="").update(offset=before)
     return str(
         incoming.client().generate_presigned_url(
             "upload_part",
@@ -126,6 +131,15 @@ def look_at(receiver: Receiver) -> None:
     wanted = {"Bucket": incoming.bucket_name(), "Key": upload.key, "Range": f"bytes=0-{HEAD - 1}"}
     upload.kind = keeping.kind_of_head(incoming.client().get_object(**wanted)["Body"].read())
     receiver.save()
+
+
+def page_sends_from() -> int | None:
+    """Bytes of a file from which on the page sends it straight to the store; None where it does not.
+
+    A smaller one is one request by tus, where this takes four, and its bytes are hashed on their way
+    rather than read back.
+    """
+    return incoming.part_size() + 1 if settings.S3_DIRECT else None
 
 
 def is_offered() -> bool:

@@ -289,12 +289,12 @@ def abort(key: str, store_id: str) -> None:
             raise
 
 
-def unfinished(before: datetime) -> Iterator[tuple[str, str]]:
-    """The store's multipart uploads that began before this moment, as (key, id)."""
+def unfinished(prefix: str, before: datetime) -> Iterator[tuple[str, str]]:
+    """The store's multipart uploads below this prefix that began before this moment, as (key, id)."""
     if storage.is_local():
         return
     pages = client().get_paginator("list_multipart_uploads")
-    for page in pages.paginate(Bucket=bucket_name(), Prefix=f"{storage.ORIGINALS}/"):
+    for page in pages.paginate(Bucket=bucket_name(), Prefix=f"{prefix}/"):
         for found in page.get("Uploads", []):
             if found["Initiated"] < before:
                 yield found["Key"], found["UploadId"]

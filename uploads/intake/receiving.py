@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -83,7 +84,9 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
 
 def unfinished(owner: Any) -> QuerySet[Upload]:
     """This owner's uploads of which something has come and more may, newest first. One that is whole ends by itself."""
-    mine = Upload.objects.filter(owner=owner, original=None, direct=False, expires_at__gt=now())
+    mine = Upload.objects.filter(owner=owner, original=None, expires_at__gt=now())
+    if not settings.S3_DIRECT:
+        mine = mine.filter(direct=False)  # a program's: the page could not go on with it
     return mine.filter(length__isnull=False, offset__gt=0).exclude(length=F("offset")).order_by("-created_at")
 
 
@@ -97,7 +100,7 @@ class Receiver:
         kept = incoming.truth(upload)
         if kept < upload.offset:
             upload.offset, upload.hashing = kept, None
-        self.keeper = None if upload.is_whole else incoming.keeper(upload)
+        self.keeper = None if upload.is_whole or upload.direct else incoming.keeper(upload)
         self.digest = digest_of(upload)
         self.room = keeping.room_for(upload.owner) + reserved(upload)
         self.saved_at = self.renewed_at = time.monotonic()

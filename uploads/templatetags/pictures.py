@@ -15,6 +15,7 @@ register.filter("srcset", srcset)
 register.filter("main_files", main_files)
 
 NARROWEST, WIDEST = 0.6, 2.6  # of a card's width to its height; beyond that the picture is cropped
+UNKNOWN = 4 / 3  # until it is measured: what most cameras take
 BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 
 
@@ -22,7 +23,7 @@ BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.
 def ratio(original: Original) -> str:
     """Width to height of the original's card, within what a row can hold."""
     facts = original.facts
-    found = facts["width"] / facts["height"] if facts else 4 / 3
+    found = facts["width"] / facts["height"] if facts else UNKNOWN
     return f"{min(max(found, NARROWEST), WIDEST):.4f}"
 
 

@@ -6,10 +6,13 @@ import "./chooser.js";
 import "./copying.js";
 import "./job.js";
 import "./keyboard.js";
+import "./lightbox.js";
 import "./live.js";
 import "./motion.js";
+import "./picking.js";
 import "./selection.js";
 import "./sending.js";
+import "./sure.js";
 import "./times.js";
 
 paintPlaceholders(document);

@@ -8,7 +8,6 @@ function show() {
   const theme = current();
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  button.hidden = false;
   button.dataset.theme = theme;
   button.title = button.dataset[theme];
   button.setAttribute("aria-label", button.dataset[theme]);

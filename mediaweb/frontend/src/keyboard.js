@@ -1,5 +1,4 @@
 // One key each; never while somebody writes.
-import { count } from "./selection.js";
 
 const ROWS = ".card, .row[data-original-id], .run";
 
@@ -11,10 +10,7 @@ function step(by) {
 }
 
 function tick(row) {
-  const box = row?.querySelector("input[name=run]");
-  if (!box) return;
-  box.checked = !box.checked;
-  count();
+  row?.querySelector("input[name=run], input[name=ids]")?.click();
 }
 
 function retry(row) {
@@ -28,6 +24,7 @@ const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   x: (row) => tick(row),
+  X: (row) => tick(row), // and all since the last
   r: (row) => retry(row),
   u: () => document.querySelector("#choose input")?.click(),
   ArrowLeft: () => document.querySelector(".neighbours [rel=prev]")?.click(),

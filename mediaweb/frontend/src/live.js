@@ -1,5 +1,5 @@
 // Keeps what is on the page true: the server says which original moved, and its part is fetched again.
-import { place, removeEmptyDays } from "./gallery.js";
+import { hold, place, removeEmptyDays } from "./gallery.js";
 import { paintPlaceholders } from "./placeholders.js";
 import { announce, clock, rounded } from "./words.js";
 
@@ -8,6 +8,7 @@ const GATHER = 250; // ms: what moves several times in this time is fetched once
 const GATHER_COUNTS = 2000; // ms: counting costs the database more than one row does
 const LOOK_AGAIN = 15_000; // ms: what is unfinished is read again even when nothing was heard
 const PARTS = "[data-original-id][data-fragment]";
+const TICK = "input[name=run], input[name=ids]";
 const main = document.querySelector("main[data-live]");
 const indicator = document.getElementById("live");
 const pending = new Map();
@@ -28,7 +29,8 @@ function put(old, found) {
   if (old && old.dataset.status === fresh.dataset.status && looksSame(old, fresh)) return;
   const focused = old?.contains(document.activeElement);
   const leads = focused && document.activeElement.getAttribute("href");
-  const ticked = old?.querySelector("input[name=run]")?.checked;
+  const ticked = old?.querySelector(TICK)?.checked;
+  if (old) hold(old, fresh);
   if (old?.tagName === fresh.tagName) old.replaceWith(fresh);
   else {
     old?.remove();
@@ -36,8 +38,8 @@ function put(old, found) {
     removeEmptyDays();
   }
   paintPlaceholders(fresh);
+  if (ticked) fresh.querySelector(TICK).checked = true;
   fresh.dispatchEvent(new CustomEvent("placed", { bubbles: true }));
-  if (ticked) fresh.querySelector("input[name=run]").checked = true;
   if (focused) (fresh.querySelector(`a[href="${leads}"]:not([tabindex])`) ?? fresh.querySelector("a, button"))?.focus();
   if (old && finished(fresh) && old.dataset.status !== fresh.dataset.status) announce(said(fresh));
 }
@@ -141,7 +143,6 @@ function lookAgain() {
 }
 
 function say(state) {
-  indicator.hidden = false;
   indicator.dataset.state = state;
   indicator.textContent = indicator.dataset[state];
 }

@@ -51,6 +51,11 @@ document.addEventListener("renew", (event) => {
 document.addEventListener("placed", (event) => {
   if (event.target.id === "stage") dress(event.target);
 });
+document.addEventListener("left", (event) => {
+  if (event.target.id !== "stage") return;
+  film?.hls?.destroy();
+  film = null;
+});
 document.addEventListener("moved", ({ detail: original }) => {
   const stage = document.getElementById("stage");
   if (film && stage.dataset.originalId === original.id) sayProgress(film, original);
@@ -65,4 +70,5 @@ document.addEventListener("keydown", (event) => {
   controller.dispatchEvent(new KeyboardEvent("keydown", { key: event.key })); // the key's way up goes to where the focus is now
 });
 
-dress(document.getElementById("stage"));
+const stage = document.querySelector(".scene #stage"); // the viewer's is told of by "placed"
+if (stage) dress(stage);

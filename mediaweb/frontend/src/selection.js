@@ -3,7 +3,7 @@
 const bulk = document.getElementById("bulk");
 const ticks = () => [...document.querySelectorAll("#rows input[name=run]")];
 
-export function count() {
+function count() {
   if (!bulk) return;
   const some = ticks().filter((tick) => tick.checked).length;
   const label = document.getElementById("selected");

@@ -1,7 +1,7 @@
 // Uploads that broke off with their page: the server knows how far they came, and the same file goes on with them.
-import { terminate } from "./uplink.js";
+import { head, lockOf, terminate } from "./uplink.js";
 
-const rows = () => [...document.querySelectorAll("#unfinished [data-url]")];
+const rows = () => [...document.querySelectorAll("#unfinished [data-settled]")];
 
 // The row of the upload that this file began, if there is one.
 export function begun(file) {
@@ -15,7 +15,27 @@ document.getElementById("unfinished")?.addEventListener("click", (event) => {
   if (event.target.closest("[data-do=cancel]")) giveUp(row);
 });
 
+// What another tab is sending is not unfinished: it is shown once that tab has let go of it and left something over.
+async function settle(row) {
+  const name = lockOf(row.dataset.url);
+  const isFree = !navigator.locks || (await navigator.locks.request(name, { mode: "shared", ifAvailable: true }, Boolean));
+  if (!isFree) {
+    await navigator.locks.request(name, { mode: "shared" }, () => {});
+    await look(row);
+  }
+  row.dataset.settled = "";
+}
+
+async function look(row) {
+  const answer = await head(row.dataset.url).catch(() => null);
+  const offset = Number(answer?.headers.get("Upload-Offset") ?? 0);
+  if (answer && (!answer.ok || offset === Number(row.dataset.bytes))) row.remove();
+  else if (answer) row.querySelector("progress").value = offset;
+}
+
 export async function giveUp(row) {
   const answer = row && (await terminate(row.dataset.url).catch(() => null));
   if (answer?.ok || answer?.status === 404) row.remove();
 }
+
+for (const row of document.querySelectorAll("#unfinished [data-url]")) settle(row);

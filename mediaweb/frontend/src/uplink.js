@@ -12,6 +12,7 @@ export const csrf = () => ({ "X-CSRFToken": document.cookie.match(/csrftoken=([^
 const uppy = new Uppy({ autoProceed: true, allowMultipleUploadBatches: true, logger: silent });
 const pace = new Pace();
 const senders = new Map(); // by Uppy's id of the file
+const holds = new Map(); // by the same: what lets go of the upload's lock, which tells other tabs that it is being sent
 
 uppy.use(Tus, {
   endpoint: `${location.origin}/files/`,
@@ -44,12 +45,27 @@ export function send(file, sender, url) {
 export const pause = (id) => uppy.pauseResume(id);
 export const again = (id) => uppy.retryUpload(id).catch(() => {}); // told by upload-error
 
+export const lockOf = (url) => `upload ${new URL(url, location.href).pathname}`;
+
+function hold(id, url) {
+  if (!url || holds.has(id)) return;
+  const { promise, resolve } = Promise.withResolvers();
+  holds.set(id, resolve);
+  navigator.locks?.request(lockOf(url), () => promise);
+}
+
 export function drop(id) {
   senders.delete(id);
+  holds.get(id)?.();
+  holds.delete(id);
   if (uppy.getFile(id)) uppy.removeFile(id);
 }
 
-uppy.on("upload-progress", (file, progress) => senders.get(file?.id)?.progress(progress.bytesUploaded));
+uppy.on("upload-progress", (file, progress) => {
+  if (!senders.has(file?.id)) return;
+  hold(file.id, uppy.getFile(file.id)?.tus?.uploadUrl);
+  senders.get(file.id).progress(progress.bytesUploaded);
+});
 uppy.on("upload-success", async (file, { uploadURL, body }) => {
   const sender = senders.get(file.id);
   drop(file.id);
@@ -63,13 +79,16 @@ uppy.on("upload-error", (file, error, response) => {
 // What an upload has become, where another request was ending it just then.
 async function become(url) {
   for (let tries = 0; tries < 60; tries += 1) {
-    const answer = await fetch(url, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } }).catch(() => null);
+    const answer = await head(url).catch(() => null);
     const id = answer?.headers.get("X-Original-Id");
     if (id) return id;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
   return null;
 }
+
+// How far an upload has come.
+export const head = (url) => fetch(url, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } });
 
 // Gives an upload up on the server.
 export const terminate = (url) => fetch(url, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0", ...csrf() } });

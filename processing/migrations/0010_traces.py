@@ -4,7 +4,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('processing', '0008_quarantine'),
+        ('processing', '0008_mails'),
+        ('processing', '0009_saved_views'),
     ]
 
     operations = [
