@@ -26,6 +26,7 @@ PATHS = [
     "/status/?status=failed",
     "/status/{film}",
     "/status/{torn}",
+    "/status/{film}/jobs/{job}",
     "/status/queues",
     "/account/",
     "/account/webhooks",
@@ -58,8 +59,8 @@ def ids(service: Service, phone_photo, clip) -> dict[str, str]:
     with service.client("erin", "editor") as client:
         files = {"photo": phone_photo, "film": clip(), "torn": phone_photo[:20_000]}
         found = {name: send(client, data, f"{name}.bin") for name, data in files.items()}
-        until(lambda: all_final(client, found.values()), 90)
-    return found
+        _, film, _ = until(lambda: all_final(client, found.values()), 90)
+    return found | {"job": str(film["jobs"][0]["id"])}
 
 
 @pytest.fixture(scope="module")
