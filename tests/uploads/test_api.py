@@ -497,6 +497,7 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "post /api/originals/{original_id}/reprocess",
         "post /api/originals/{original_id}/front",
         "get /api/originals/{original_id}/download",
+        "get /api/download",
         "get /api/originals/{original_id}/shares",
         "post /api/originals/{original_id}/shares",
         "delete /api/originals/{original_id}/shares/{share_id}",
@@ -507,6 +508,15 @@ def test_openapi__is_of_version_3_1_and_lists_every_path(client):
         "delete /api/multipart/{upload_id}",
         "post /api/multipart/{upload_id}/complete",
         "post /api/multipart/{upload_id}/parts/{number}",
+        "get /api/webhooks",
+        "post /api/webhooks",
+        "get /api/webhooks/{webhook_id}",
+        "patch /api/webhooks/{webhook_id}",
+        "delete /api/webhooks/{webhook_id}",
+        "post /api/webhooks/{webhook_id}/secret",
+        "post /api/webhooks/{webhook_id}/test",
+        "get /api/webhooks/{webhook_id}/deliveries",
+        "post /api/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
     }
 
 

@@ -4,6 +4,7 @@ import { mergeDays } from "./gallery.js";
 import "./acting.js";
 import "./chooser.js";
 import "./copying.js";
+import "./job.js";
 import "./keyboard.js";
 import "./lightbox.js";
 import "./live.js";
