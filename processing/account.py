@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext
+from django.utils.translation import get_language_info, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.i18n import set_language
@@ -24,9 +24,9 @@ def account(request: HttpRequest) -> HttpResponse:
         mailing.change(request.user, **wanted, is_wanted=request.POST.get("mails") == "1")
         messages.success(request, gettext("Your settings are kept."))
         return redirect("account")
-    own_names = [("en", "English"), ("es", "Español")]
+    in_themselves = [(code, get_language_info(code)["name_local"]) for code in LANGUAGES]
     return render(
-        request, "processing/account.html", {"mailbox": mailing.mailbox_of(request.user), "languages": own_names}
+        request, "processing/account.html", {"mailbox": mailing.mailbox_of(request.user), "languages": in_themselves}
     )
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from processing.models import Mailbox
 
-SALT = "mediaweb.mails"
+SIGNER = signing.Signer(salt="mediaweb.mails")  # without a date: a mail that is sent once more is the same mail
 
 
 def mailbox_of(user: Any) -> Mailbox:
@@ -29,12 +29,12 @@ def met(user: Any, language: str) -> None:
 
 def way_out(user: Any) -> str:
     """The address where this user's mails are stopped, without signing in. It is good for ever: so is the mail."""
-    return settings.OWN_URL + reverse("stop_mails", args=[signing.dumps(user.pk, salt=SALT)])
+    return settings.OWN_URL + reverse("stop_mails", args=[SIGNER.sign(user.pk)])
 
 
 def who_leaves(token: str) -> Any:
     """The user a way out was made for; None where it is none of ours."""
     try:
-        return get_user_model().objects.filter(pk=signing.loads(token, salt=SALT)).first()
+        return get_user_model().objects.filter(pk=SIGNER.unsign(token)).first()
     except signing.BadSignature:
         return None

@@ -5,6 +5,7 @@ from typing import Any
 
 from ninja import NinjaAPI
 
+from uploads.examples import EXAMPLES
 from uploads.idempotency import REPLAYED
 from uploads.representation import Refusal
 
@@ -33,7 +34,10 @@ class DocumentedAPI(NinjaAPI):
 
     def get_openapi_schema(self, **options: Any) -> Any:
         document = super().get_openapi_schema(**options)
-        document["components"]["schemas"]["Refusal"] = schema(document)
+        schemas = document["components"]["schemas"]
+        schemas["Refusal"] = schema(document)
+        for name in EXAMPLES.keys() & schemas.keys():
+            schemas[name]["examples"] = [EXAMPLES[name]]
         for path, methods in document["paths"].items():
             for method, operation in methods.items():
                 for status in sorted({*common(path, method, operation), *special(operation)}):

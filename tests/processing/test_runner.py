@@ -331,7 +331,6 @@ def test_notice__a_mail_whose_sender_died_goes_once_more_as_it_was(upload, monke
     upload()
     work()
     Notice.objects.update(owed_at=now() - timedelta(minutes=2))
-    notices = runner.summary.notices
     with monkeypatch.context() as patch:  # sent, and killed before that was written down
         patch.setattr(QuerySet, "update", dying_at("sent_at"))
         with pytest.raises(Killed):

@@ -27,8 +27,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/api/originals"
 FIELDS = {
-    *("id", "name", "kind", "status", "bytes", "sha256", "owner", "created_at", "taken_at", "ready_at"),
-    "progress",
+    *("id", "name", "kind", "status", "bytes", "sha256", "owner", "created_at", "taken_at", "ready_at", "progress"),
     *("queue_position", "eta_seconds", "error", "facts", "placeholder", "colour", "srcset", "jobs", "renditions"),
 }
 
