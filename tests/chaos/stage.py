@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from mediaweb import embedded
 from tests import postgres
@@ -162,7 +163,7 @@ class Stage(Service):
 
     def send_stale(self, number: int) -> bool:
         """Messages for jobs and runs of long ago, of now, and of never."""
-        with suppress(redis.RedisError, OSError), self.sender() as app:
+        with suppress(redis.RedisError, OperationalError, OSError), self.sender() as app:
             for id_ in range(number % 40, number % 40 + 60):
                 name = TASKS[id_ % 3]
                 queue = {"run_image_job": "images", "run_video_job": "videos"}.get(name, "default")
