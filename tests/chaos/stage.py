@@ -181,7 +181,9 @@ class Stage(Service):
             yield app
 
     def fill(self, folder: str) -> bool:
-        """Write the disk under this folder full."""
+        """Write the run's own small disk under this folder full: never another."""
+        if not (self.data / folder).is_mount():
+            return False
         try:
             with self.ballast(folder).open("wb", buffering=0) as file:
                 while file.write(bytes(1 << 16)):
