@@ -1,4 +1,4 @@
-"""The rows that are the truth: Run, Job, Rendition, Notice. A Job is the one state machine."""
+"""The rows that are the truth: Run, Job, Rendition, Notice, Mailbox. A Job is the one state machine."""
 
 from datetime import timedelta
 from typing import Any, ClassVar, Self
@@ -144,6 +144,16 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(status=JobStatus.QUEUED, rung_at__lt=Now() - after)
 
 
+class LightManager(models.Manager["Job"]):
+    """Leaves traces in the database until somebody asks for it: a page or a summary reads hundreds of jobs."""
+
+    def get_queryset(self) -> models.QuerySet["Job"]:
+        return super().get_queryset().defer("traces")
+
+
+JobManager = LightManager.from_queryset(JobQuerySet)
+
+
 class Job(ErrorRecorded):
     """One step (and part) owed to one original.
 
@@ -179,8 +189,10 @@ class Job(ErrorRecorded):
     rung_at = models.DateTimeField(null=True)  # when its message was last sent
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    # What the last attempt's programs were told, said and took: see `engines.traces`; None where none was seen.
+    traces = models.JSONField(null=True)
 
-    objects: ClassVar[Any] = JobQuerySet.as_manager()
+    objects: ClassVar[Any] = JobManager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "step", "part"], name="one_job_per_step")]
@@ -189,6 +201,7 @@ class Job(ErrorRecorded):
             models.Index(fields=["lease_until"], name="job_running", condition=models.Q(status="running")),
             models.Index(fields=["worker"], name="job_in_hand", condition=models.Q(status="running")),
             models.Index(fields=["not_before"], name="job_waiting", condition=models.Q(status="waiting")),
+            models.Index(fields=["finished_at"], name="job_ended", condition=models.Q(finished_at__isnull=False)),
             models.Index(fields=["owner", "queue"], name="job_in_list", condition=models.Q(status="queued")),
             models.Index(fields=["owner", "queue", "rank", "run", "id"], name="job_held", condition=HELD),
         ]
@@ -218,16 +231,17 @@ class Job(ErrorRecorded):
             progress=0,
             error_code="",
             error_details={},
+            traces=None,
         )
 
     def owe_again(self, **changes: Any) -> bool:
         """Let it wait once more, with all its tries; a worker that holds it loses it."""
         return self.move(JobStatus.WAITING, **FRESH, **changes)
 
-    def renew(self, progress: float) -> bool:
+    def renew(self, progress: float, **changes: Any) -> bool:
         """Keep the lease and say how far it is. False: the job is not ours any longer."""
         mine = Job.objects.filter(pk=self.pk, attempt=self.attempt, status=JobStatus.RUNNING)
-        return bool(mine.update(lease_until=Now() + LEASE, progress=progress) == 1)
+        return bool(mine.update(lease_until=Now() + LEASE, progress=progress, **changes) == 1)
 
     @property
     def seconds(self) -> float | None:
@@ -315,3 +329,17 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} of run {self.run_id}"
+
+
+class Mailbox(models.Model):
+    """How somebody wants our mails: in which language, and whether at all."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="mailbox")
+    language = models.CharField(max_length=10, default=settings.LANGUAGE_CODE)
+    is_wanted = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "mailboxes"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.language}"

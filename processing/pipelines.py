@@ -92,7 +92,16 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
     "video": (
         Step("inspect", videos.inspect, "videos", pace=0.17),
         # What people can watch or see soon goes first.
-        Step("source", remuxing.remux, "videos", ("inspect",), presets.source, work=costs.copying, pace=0.003),
+        Step(
+            "source",
+            remuxing.remux,
+            "videos",
+            ("inspect",),
+            presets.source,
+            work=costs.remuxing,
+            pace=0.003,
+            is_ready_without=True,
+        ),
         Step(
             "draft",
             drafts.make_draft,
@@ -182,7 +191,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.subtitles,
-            work=costs.copying,
+            work=costs.texts,
             pace=0.0015,
             is_ready_without=True,
         ),

@@ -33,6 +33,8 @@ from processing import (
     storage,
     summary,
 )
+from processing.engines import traces
+from processing.engines.traces import Traces
 from processing.errors import MediaError
 from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
@@ -244,38 +246,43 @@ def to_front(run_id: int) -> int:
 
 def attempt(job: Job) -> None:
     """One try at a claimed job, ending in a recorded success or failure, or JobLost."""
+    with traces.kept() as seen:
+        try_out(job, seen)
+
+
+def try_out(job: Job, seen: Traces) -> None:
     try:
-        with Heartbeat(lambda progress: renew(job, progress)) as heartbeat:
+        with Heartbeat(lambda progress: renew(job, progress, seen)) as heartbeat:
             memory.wait_for_room(job, heartbeat)
-            make_and_publish(job, heartbeat)
+            make_and_publish(job, heartbeat, seen)
     except (JobLost, Run.DoesNotExist):
         raise
     except MediaError as error:
         log.info("%s: %s", job, error)
-        settle(job, JobStatus.FAILED, error_code=error.code, error_details=error.details)
+        settle(job, JobStatus.FAILED, error_code=error.code, error_details=error.details, traces=seen.as_data())
     except storage.Gone as error:
         log.warning("%s: a piece is gone: %s", job, error)
         wait_for_piece(job, error.key)
     except Exception as error:
         log.exception("%s", job)
-        settle(job, **after_error(job, error))
+        settle(job, **after_error(job, error), traces=seen.as_data())
 
 
-def renew(job: Job, progress: float) -> bool:
+def renew(job: Job, progress: float, seen: Traces) -> bool:
     try:
         with changing(job.run_id):
-            return job.renew(progress)
+            return job.renew(progress, traces=seen.as_data())
     except Run.DoesNotExist:
         return False
 
 
-def make_and_publish(job: Job, heartbeat: Heartbeat) -> None:
+def make_and_publish(job: Job, heartbeat: Heartbeat, seen: Traces) -> None:
     with storage.scratch(last_words.folder_name(job)) as folder, last_words.kept(folder) as note_memory:
         heartbeat.on_beat = note_memory
         product = make(job, folder, heartbeat)
         published = publishing.upload(job, product)
         with publishing.dropping_on_loss(published), changing(job.run_id):
-            if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1):
+            if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1, traces=seen.as_data()):
                 raise JobLost
             publishing.record(job, product, published)
             if product != Product():  # else it found everything there, and says nothing of its speed

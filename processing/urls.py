@@ -14,6 +14,7 @@ urlpatterns = [
     path("<uuid:original_id>", views.one_run, name="run"),
     path("<uuid:original_id>/row", views.row, name="row"),
     path("<uuid:original_id>/pipeline", views.pipeline, name="pipeline"),
+    path("<uuid:original_id>/jobs/<int:job_id>", views.one_job, name="job"),
     path("<uuid:original_id>/retry", views.mend_one, {"action": "retry"}, name="retry"),
     path("<uuid:original_id>/cancel", views.mend_one, {"action": "cancel"}, name="cancel"),
 ]

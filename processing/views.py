@@ -16,10 +16,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from processing import listing, pipelines, queues, runner
+from processing import history, listing, pipelines, queues, runner
 from processing.errors import SENTENCES
 from processing.listing import Filters
-from processing.models import Run, RunStatus, SavedView
+from processing.models import Job, Run, RunStatus, SavedView
 from processing.standing import UNFINISHED
 from processing.timeline import Timeline
 
@@ -108,7 +108,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
     query = urlencode(Filters.of(request.GET).narrowed())
     name = request.POST.get("name", "").strip()[:60]
     if name and len(query) <= LONGEST_VIEW:
-        SavedView.objects.update_or_create(owner=request.user, name=name, defaults={"query": query})
+        SavedView.objects.update_or_create(owner_id=request.user.pk, name=name, defaults={"query": query})
     return redirect(f"{reverse('processing:desk')}?{query}")
 
 
@@ -143,6 +143,15 @@ def pipeline(request: HttpRequest, original_id: UUID) -> HttpResponse:
     return render(request, "processing/parts/pipeline.html", pipeline_of(found(original_id)))
 
 
+@vary_on_headers("HX-Request")
+@needs("see_all_runs")
+def one_job(request: HttpRequest, original_id: UUID, job_id: int) -> HttpResponse:
+    """What is known of one job's last attempt: what its programs were told, said and took."""
+    job = get_object_or_404(Job.objects.select_related("run__original"), run__original=original_id, pk=job_id)
+    context = {"job": job, "run": job.run, "original": job.run.original, "traces": job.traces or {}}
+    return render(request, "processing/parts/job.html" if is_part(request) else "processing/job.html", context)
+
+
 def pipeline_of(run: Run) -> dict[str, Any]:
     return {"run": run, "row": listing.Row.of(run), "timeline": Timeline.of(list(run.jobs.all()))}
 
@@ -158,7 +167,9 @@ def mend_one(request: HttpRequest, original_id: UUID, action: str) -> HttpRespon
 def queue_cards(request: HttpRequest) -> HttpResponse:
     """How full the queues are; the cards alone where htmx asks for them."""
     template = "processing/parts/queues.html" if is_part(request) else "processing/queues.html"
-    return render(request, template, {"queues": queues.overview()})
+    hours = history.last_hour()
+    cards = [{"queue": queue, "hour": hours[queue.name]} for queue in queues.overview()]
+    return render(request, template, {"cards": cards})
 
 
 def is_part(request: HttpRequest) -> bool:

@@ -28,7 +28,7 @@ MEASURED = {
 
 
 def encode(order: Order) -> Product:
-    """One piece, from the film's start on; nothing of a silent film, or of sound that is all lost.
+    """One piece, from the film's start on; nothing of a silent film. Of sound that is all lost, one without a track.
 
     Raises Corrupt where the sound cannot be decoded.
     """
@@ -42,12 +42,11 @@ def encode(order: Order) -> Product:
     argv = encoding.sound(order.source, facts.audio_track, preset, order.limits, measured)
     run(order, argv, facts)
     order.report(1.0)
-    path = order.folder / encoding.SOUND_FILE
-    return Product(pieces=(Piece(NAME, path),)) if has_sound(path) else Product()
+    return Product(pieces=(Piece(NAME, order.folder / encoding.SOUND_FILE),))
 
 
 def has_sound(path: Path) -> bool:
-    """Whether an MP4 of ours has a track: it has none where no packet could be decoded."""
+    """Whether a piece of ours has a track: it has none where no packet could be decoded."""
     with path.open("rb") as opened:
         for box in boxes.top(opened, path.stat().st_size):
             if box.kind == b"moov":

@@ -5,6 +5,7 @@ One thread does it all: the caller's. It reads the child's pipes, calls back, an
 
 import os
 import re
+import resource
 import selectors
 import shutil
 import signal
@@ -16,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from processing.engines import traces
 from processing.errors import ResourceLimit
 
 TICK = 0.25  # seconds between ticks: the promise is two a second, and a callback may be late once
@@ -73,8 +75,9 @@ def run(
     whole process group is killed and the child reaped; so does every other way out of here.
 
     Raises ResourceLimit if the child ran out of its bounds, ChildFailed if it failed by itself,
-    and OSError if it cannot be started.
+    and OSError if it cannot be started. Leaves a trace (`traces`).
     """
+    trace = traces.begin(argv)
     with subprocess.Popen(
         owned(argv, bounds),
         stdin=subprocess.DEVNULL,
@@ -84,11 +87,13 @@ def run(
         env={**ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)},
         start_new_session=True,
     ) as child:
-        watch = _Watch(child, bounds, on_line, on_tick)
+        watch = _Watch(child, bounds, on_line, on_tick, trace)
         try:
             watch.until_exit()
         finally:
-            _end(child)
+            usage = _end(child)
+            trace.saw(0, watch.tail())
+            trace.ended(child.returncode, usage.ru_utime + usage.ru_stime)
     if child.returncode == -signal.SIGXFSZ:
         raise ResourceLimit(allowed=f"{_in_mib(bounds.file_size)} of output")
     if child.returncode:
@@ -129,11 +134,25 @@ def owned(argv: Sequence[str], bounds: Bounds) -> list[str]:
     return ["setpriv", "--pdeathsig", "KILL", "--no-new-privs", "--", "prlimit", *limits, "--", *argv]
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the child's group, then reap it: in this order its pid is still its own."""
+def _end(child: subprocess.Popen[bytes]) -> resource.struct_rusage:
+    """Kill what is left of the child's group, then reap it: in this order its pid is still its own. What it used."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return usage
+
+
+def _peak(pid: int) -> int:
+    """The most bytes that a running process has held.
+
+    Not `ru_maxrss`, which counts what the process was before it became the program: us.
+    """
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _in_mib(size: int | None) -> str:
@@ -149,8 +168,10 @@ class _Watch:
         bounds: Bounds,
         on_line: Callable[[str], object],
         on_tick: Callable[[], object],
+        trace: traces.Trace,
     ) -> None:
         self.child = child
+        self.trace = trace
         self.bounds = bounds
         self.on_line = on_line
         self.on_tick = on_tick
@@ -193,6 +214,7 @@ class _Watch:
             raise ResourceLimit(allowed=f"{self.bounds.stall:.0f} seconds without progress")
         if now - self.ticked >= TICK:
             self.ticked = now
+            self.trace.saw(_peak(self.child.pid), self.tail())
             self.on_tick()
 
     def _take_line(self, line: str) -> None:

@@ -48,7 +48,7 @@ def main(control: socket.socket, names: list[str]) -> None:
             work_and_exit(makes, message, *handles)
         for handle in handles:
             os.close(handle)
-        control.send(b"%d" % end_of(pid, control))
+        control.send(json.dumps(end_of(pid, control)).encode())
 
 
 def imported(name: str) -> Make:
@@ -58,8 +58,11 @@ def imported(name: str) -> Make:
     return make
 
 
-def end_of(pid: int, control: socket.socket) -> int:
-    """The job's exit status, negative for a signal. If the parent hangs up meanwhile, it ends at once."""
+def end_of(pid: int, control: socket.socket) -> tuple[int, float, int]:
+    """The job's exit status, negative for a signal, its CPU seconds, and the most bytes it held.
+
+    If the parent hangs up meanwhile, it ends at once.
+    """
     handle = os.pidfd_open(pid)
     poll = select.poll()
     poll.register(handle, select.POLLIN)
@@ -67,7 +70,8 @@ def end_of(pid: int, control: socket.socket) -> int:
     if any(ready != handle for ready, _ in poll.poll()):
         os.kill(pid, signal.SIGKILL)  # it is not reaped yet, so the number is still its own
     os.close(handle)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, usage = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 def work_and_exit(makes: Mapping[str, Make], message: bytes, answers: int, words: int) -> NoReturn:

@@ -45,7 +45,7 @@ def package(order: Order) -> Product:
         raise TypeError("packages are made of an inspected video")
     rungs = {rung.name: rung for rung in (*presets.LADDER, *order.presets) if isinstance(rung, Rung)}
     films = [gather(rung, order.pieces[name], facts, order) for name, rung in rungs.items() if name in order.pieces]
-    sound = next(iter(order.pieces.get(audio.NAME, ())), None)
+    sound = next(filter(audio.has_sound, order.pieces.get(audio.NAME, ())), None)
     files: list[Made] = []
     for number, preset in enumerate(order.presets):
         if isinstance(preset, Playlist):

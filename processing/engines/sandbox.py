@@ -25,6 +25,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from processing.engines import traces
 from processing.engines.child import ENVIRONMENT, TICK
 from processing.engines.fence import MIB, Bounds
 from processing.errors import Corrupt, MediaError, ResourceLimit
@@ -122,7 +123,7 @@ class Sandbox:
 
     def make(self, name: str, order: Order) -> Product:
         """Do one order. Every way out of here but the job's own end kills the job, and the sandbox."""
-        job = Job(order)
+        job = Job(order, traces.begin([name]))
         ended = False
         try:
             with self.sent(name, order) as (answers, words):
@@ -169,7 +170,10 @@ class Sandbox:
                 job.keep_time(self.bounds)
         for pipe, take in takers.items():
             drain(pipe, take)
-        if status := self.control.recv(READ):
+        if end := self.control.recv(READ):
+            status, cpu, memory = json.loads(end)
+            job.trace.saw(memory, job.words.decode("utf-8", "replace"))
+            job.trace.ended(status, cpu)
             return int(status)
         raise EngineFailed("the sandbox itself ended")
 
@@ -191,8 +195,9 @@ class Sandbox:
 class Job:
     """What is heard of one order's job."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, trace: traces.Trace) -> None:
         self.order = order
+        self.trace = trace
         self.fraction = 0.0
         self.answer: dict[str, Any] = {}
         self.rest = self.words = b""

@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from processing import estimates, storage
 from processing.errors import sentence_for
+from processing.history import Hour
 from processing.models import Job, Run
+from processing.queues import Queue
 from processing.standing import Lines, Standing
 
 register = template.Library()
@@ -69,6 +71,30 @@ SCALING = (
 )
 
 register.filter("address", storage.url)
+
+
+LAGGING = 15 * 60  # seconds that what is in line may take before we say so: people have gone by then
+FAILING, FEW = 0.25, 4  # share of an hour's jobs that may fail, and number: one bad folder is no fault of ours
+HIGH = 32  # of a bar, in the units of its drawing; the least that is seen is 1
+
+
+@register.filter
+def lags(queue: Queue) -> bool:
+    """Whether more workers would be felt."""
+    return queue.seconds_to_empty > LAGGING
+
+
+@register.filter
+def fails(hour: Hour) -> bool:
+    """Whether so much of the last hour's work failed that somebody should look."""
+    return hour.failed > FEW and hour.failed > FAILING * hour.done
+
+
+@register.simple_tag
+def bar_of(count: int, most: int) -> SafeString:
+    """Where a bar of this count stands in its drawing, whose highest has `most`."""
+    height = max(1, round(HIGH * count / most))
+    return format_html('y="{}" width="0.8" height="{}"', HIGH - height, height)
 
 
 @register.filter

@@ -40,6 +40,12 @@ def service(make_service: Callable[..., Service]) -> Service:
 
 
 @pytest.fixture(scope="session")
+def cutting_service(make_service: Callable[..., Service]) -> Service:
+    """A service that cuts films small, whose workers have one hand each."""
+    return make_service(MEDIAWEB_PART_SECONDS="0.25", HANDS="1")
+
+
+@pytest.fixture(scope="session")
 def phone_photo() -> bytes:
     """12 megapixels as a phone writes them: lying on its side, with where and when it was taken."""
     from PIL import Image
@@ -65,3 +71,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
         return path.read_bytes()
 
     return clip
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Twelve seconds with a keyframe in each, and sound: two rungs."""
+    path: Path = tmp_path_factory.mktemp("film") / "film.mp4"
+    sources = ["-f", "lavfi", "-i", "testsrc2=s=640x480:r=25:d=12", "-f", "lavfi", "-i", "sine=440:d=12"]
+    encoders = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    subprocess.run(["ffmpeg", "-v", "error", *sources, *encoders, str(path)], check=True)
+    return path.read_bytes()

@@ -27,6 +27,8 @@ PATHS = [
     "/status/{film}",
     "/status/{torn}",
     "/status/queues",
+    "/account/",
+    "/account/webhooks",
     "/accounts/password/change/",
     "/api/docs",
 ]

@@ -1,84 +1,22 @@
 """One film on every video worker: its parts spread, one worker's death costs one part, its end ends them all."""
 
-import subprocess
-import sys
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
-import psutil
 import pytest
 
-from tests.e2e.service import ROOT, Service, all_final, files_of, send, state
+from tests.e2e.service import Service, all_final, files_of, send, state
+from tests.e2e.workers import FIRST, SECOND, encoders, jobs, second_worker, stopped
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
-FIRST, SECOND = "videos@", "videos-2@"
-
 
 @pytest.fixture(scope="module")
-def service(make_service: Callable[..., Service]) -> Iterator[Service]:
-    """A service with two video workers of one hand each, that cuts films small."""
-    service = make_service(MEDIAWEB_PART_SECONDS="0.25", HANDS="1")
-    with second_worker(service):
-        yield service
-
-
-@contextmanager
-def second_worker(service: Service) -> Iterator[None]:
-    celery = f"{sys.executable} -m celery -A mediaweb worker -Q videos -n {SECOND}%h -c 1 -l INFO".split()
-    path = service.data.parent / f"second-{uuid.uuid4()}.log"
-    with path.open("ab") as log:
-        command = ["setpriv", "--pdeathsig", "KILL", *celery]
-        process = subprocess.Popen(command, cwd=ROOT, env=service.environment, stdout=log, stderr=log)
-    try:
-        until(lambda: " ready." in path.read_text(), 60)
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Twelve seconds with a keyframe in each, and sound: two rungs."""
-    path: Path = tmp_path_factory.mktemp("film") / "film.mp4"
-    sources = ["-f", "lavfi", "-i", "testsrc2=s=640x480:r=25:d=12", "-f", "lavfi", "-i", "sine=440:d=12"]
-    encoders = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"]
-    subprocess.run(["ffmpeg", "-v", "error", *sources, *encoders, str(path)], check=True)
-    return path.read_bytes()
-
-
-def jobs(client: httpx.Client, original_id: str, step: str = "ladder") -> list[dict[str, Any]]:
-    return [job for job in state(client, original_id)["jobs"] if job["step"] == step]
-
-
-def encoders(service: Service, worker: str = "") -> list[psutil.Process]:
-    """The encoders of ladders at work, of this worker alone where one is named."""
-    return [process for process in service.running("ffmpeg", "mp4-360") if is_child_of(process, worker)]
-
-
-def is_child_of(process: psutil.Process, worker: str) -> bool:
-    try:
-        return any(worker in " ".join(parent.cmdline()) for parent in process.parents())
-    except psutil.NoSuchProcess:
-        return False
-
-
-def stopped(service: Service, worker: str) -> psutil.Process | None:
-    """One of this worker's encoders, held in the middle of its part."""
-    for process in encoders(service, worker):
-        try:
-            process.suspend()
-            if process.status() == psutil.STATUS_STOPPED:
-                return process
-        except psutil.NoSuchProcess:
-            continue
-    return None
+def service(cutting_service: Service) -> Iterator[Service]:
+    """With two video workers."""
+    with second_worker(cutting_service):
+        yield cutting_service
 
 
 def kept(service: Service) -> list[str]:

@@ -2,18 +2,20 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from processing import doorbells, pipelines, runner
+from processing import doorbells, pipelines, runner, storage
 from processing.bridge import connection
 from processing.errors import Corrupt
 from processing.facts import Order, Product
 from processing.models import Job, JobStatus, Run, RunStatus
 from processing.pipelines import Step
 from processing.presets import ImagePreset
+from tests.processing.engines import films
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,9 +47,9 @@ def extra(monkeypatch: pytest.MonkeyPatch) -> Extra:
     return extra
 
 
-def work() -> None:
-    """Answer every ring until the queues are silent, as a worker would."""
-    while message := connection().lpop("images"):
+def work(queue: str = "images") -> None:
+    """Answer every ring until the queue is silent, as a worker would."""
+    while message := connection().lpop(queue):
         for job_id in doorbells.job_ids(message):
             runner.run(job_id, "worker-a")
 
@@ -125,3 +127,46 @@ def test_reprocess__failed_takes_up_extras_too(upload, extra):
     work()
     assert Job.objects.get(step="extra").status == JobStatus.SUCCEEDED
     assert reprocessed(failed=True) == "0 queued, 0 with nothing to do"
+
+
+def burn(order: Order) -> Product:
+    raise Corrupt(reason="torn")
+
+
+@pytest.fixture
+def burning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every extra of a film fails."""
+    steps = [replace(step, make=burn) if step.is_ready_without else step for step in pipelines.PIPELINES["video"]]
+    monkeypatch.setattr(pipelines, "PIPELINES", {**pipelines.PIPELINES, "video": tuple(steps)})
+
+
+def deafened(film: Path) -> bytes:
+    """The same film with noise for every packet of its sound."""
+    data = bytearray(film.read_bytes())
+    for packet in films.seen(film, "-select_streams", "a", "-show_entries", "packet=pos,size")["packets"]:
+        start, size = int(packet["pos"]), int(packet["size"])
+        data[start : start + size] = b"\xff" * size
+    return bytes(data)
+
+
+def test_film__whose_sound_is_all_lost_is_ready_and_silent(upload, burning):
+    film = upload(deafened(films.talkie(seconds=1)), "walk.mp4")
+    work("videos")
+    run = Run.objects.get()
+    assert (run.status, run.error_code) == (RunStatus.READY, "")
+    file = storage.default_storage.path(film.renditions.get(preset="mp4-360").key)
+    assert set(films.streams(Path(file))) == {"video"}
+
+
+def test_film__whose_every_extra_fails_is_ready_and_plays(upload, burning, client, alice):
+    film = upload(films.talkie(seconds=1).read_bytes(), "walk.mp4")
+    work("videos")
+    run = Run.objects.get()
+    assert (run.status, run.error_code, run.progress) == (RunStatus.READY, "", 1)
+    assert set(film.renditions.filter(name="").values_list("preset", flat=True)) == {"mp4-360", "hls"}
+    failed = set(run.jobs.filter(status=JobStatus.FAILED).values_list("step", flat=True))
+    assert failed == pipelines.extras("video") - {"draft", "subtitles"}, "which had nothing to make of this one"
+    client.force_login(alice)
+    page = client.get(f"/originals/{film.pk}").content.decode()
+    assert '<source src="/media/' in page
+    assert "mp4-360" in page

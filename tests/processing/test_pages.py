@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 from babel.messages.pofile import read_po
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from processing import listing, queues, runner, worker
+from processing import history, listing, queues, runner, worker
 from processing.errors import CLOSER, SENTENCES
 from processing.models import Job, JobStatus, Run, RunStatus, Speed
 from processing.queues import Queue
@@ -237,9 +238,82 @@ def test_run__parts_of_a_film_are_one_row_and_those_that_fare_alike_another(clie
         ("3", "failed"),
         ("4", "running"),
     ]
-    assert page.count('<i class="worked') == 2 * 4
+    assert page.count('<i class="worked') == page.count('<a class="worked') == 4
     assert re.search(r'data-part="3".*torn.*data-part="4"', page, re.DOTALL)
     assert "40 s" in page
+
+
+TOLD = {
+    "cpu": 12.34,
+    "memory": 552 << 20,
+    "children": 9,
+    "commands": [
+        {"command": "ffprobe film.mp4", "status": 0, "seconds": 0.2, "cpu": 0.1, "memory": 0, "said": ""},
+        {
+            "command": "ffmpeg -i <film>",
+            "status": 1,
+            "seconds": 70,
+            "cpu": 11.9,
+            "memory": 552 << 20,
+            "said": "no frame",
+        },
+    ],
+}
+
+
+LOST = {
+    "worker": "worker-6",
+    "attempt": 1,
+    "end": "it ended by signal 9",
+    "memory": {"stated": 900, "held": 871},
+    "lines": ["line one", "line <two>"],
+    "out_of_memory": True,
+}
+
+
+def test_run__bar_leads_to_what_its_job_did(client, charlie, alice):
+    run = a_failed_run(alice)
+    job = run.jobs.get(step="inspect")
+    times = {"queued_at": timezone.now(), "started_at": timezone.now(), "finished_at": timezone.now()}
+    Job.objects.filter(pk=job.pk).update(
+        **times, worker="worker-7", attempt=2, crashes=1, memory=1 << 30, traces=TOLD, evidence=[LOST]
+    )
+    url = f"/status/{run.original_id}/jobs/{job.pk}"
+    assert f'data-job href="{url}"' in text_of(client, f"/status/{run.original_id}")
+    page = text_of(client, url)
+    words = ["worker-7", "took its worker down once", "552.0\xa0MB", "of 1.0\xa0GB expected", "12 s"]
+    words += ["ffprobe film.mp4", "ffmpeg -i &lt;film&gt;", "ended with 1", "no frame", "The file is damaged"]
+    words += [
+        "The 2 longest of 9",
+        "attempt 1 lost",
+        "worker-6",
+        "871 MiB",
+        "out of memory",
+        "it ended by signal 9",
+        "line &lt;two&gt;",
+    ]
+    for said in words:
+        assert said in page, said
+    part = text_of(client, url, hx_request="true")
+    assert "<html" not in part
+    assert "no frame" in part
+
+
+def test_job__that_runs_says_until_when_it_is_held(client, charlie, alice):
+    run = a_run(alice)
+    job = run.jobs.get(step="inspect")
+    assert job.claim("worker-7")
+    page = text_of(client, f"/status/{run.original_id}/jobs/{job.pk}")
+    assert "Lease until" in page
+    assert "It has run no program" in page
+
+
+def test_job__of_another_original_is_404_and_editors_only(client, charlie, alice, bob):
+    run, other = a_run(alice), a_run(bob)
+    url = f"/status/{run.original_id}/jobs/{other.jobs.first().pk}"
+    assert client.get(url).status_code == 404
+    client.force_login(alice)
+    assert client.get(f"/status/{run.original_id}/jobs/{run.jobs.first().pk}").status_code == 403
 
 
 def test_run__retry_and_cancel(client, charlie, alice):
@@ -286,6 +360,7 @@ def test_queues__ops_see_them_and_not_the_desk(client, dora):
         (Queue("videos", 3, 3, 0, 0.0, 0.0, 0), "Jobs wait and no worker takes from this queue"),
         (Queue("videos", 0, 0, 0, 0.0, 0.0, 0), "new jobs would wait"),
         (Queue("videos", 0, 0, 0, 0.0, 0.0, 2), "2 workers"),
+        (Queue("videos", 9, 9, 2, 0.0, 7200.0, 2, 2), "need 1 h for what is in line"),
     ],
 )
 def test_queues__a_sentence_when_something_is_wrong(client, dora, monkeypatch, queue, said):
@@ -293,6 +368,57 @@ def test_queues__a_sentence_when_something_is_wrong(client, dora, monkeypatch, q
     page = text_of(client, "/status/queues", hx_request="true")
     assert said in page
     assert "celery -A mediaweb worker -Q videos -n videos-2@%h -l INFO" in page
+
+
+def ended(run, status, minutes, count=1, queue="videos"):
+    Job.objects.bulk_create(
+        Job(
+            run=run,
+            step="ladder",
+            part=Job.objects.count() + number,
+            queue=queue,
+            status=status,
+            finished_at=timezone.now() - timedelta(minutes=minutes),
+        )
+        for number in range(count)
+    )
+
+
+def test_last_hour__counts_what_ended_by_queue_and_stretch(alice, django_assert_num_queries):
+    run = a_run(alice)
+    ended(run, "succeeded", 1, 3)
+    ended(run, "failed", 1)
+    ended(run, "succeeded", 31)
+    ended(run, "succeeded", 61)
+    ended(run, "succeeded", 59, queue="images")
+    with django_assert_num_queries(1):
+        hours = history.last_hour()
+    assert [(bar.done, bar.failed) for bar in hours["videos"].bars if bar.done] == [(1, 0), (4, 1)]
+    assert (hours["videos"].done, hours["videos"].failed, hours["videos"].most) == (5, 1, 4)
+    assert (len(hours["images"].bars), hours["images"].done, hours["default"].done) == (30, 1, 0)
+
+
+def test_last_hour__is_read_by_an_index(alice):
+    rows = Job.objects.filter(status__in=("succeeded", "failed"), finished_at__gt=timezone.now())
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "job_ended" in rows.explain()
+
+
+def test_queues__show_the_last_hour_and_say_when_much_of_it_failed(client, charlie, alice):
+    worker.be_present(["videos"])
+    run = a_run(alice)
+    ended(run, "succeeded", 5, 10)
+    ended(run, "failed", 5, 4)
+    page = text_of(client, "/status/queues")
+    assert "14 jobs ended in the last hour, 4 of them failed" in page
+    assert "have failed" not in page
+    ended(run, "failed", 1)
+    page = text_of(client, "/status/queues")
+    assert "5 of the 15 jobs of the last hour have failed." in page
+    assert 'href="/status/?status=failed"' in page
+    assert page.count("<rect") == 2 + 2
 
 
 def test_mail__says_what_failed_and_why(alice):

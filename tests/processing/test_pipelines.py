@@ -34,6 +34,11 @@ def test_extras__are_needed_by_no_step(kind):
     assert not {need for step in PIPELINES[kind] for need in step.needs} & pipelines.extras(kind)
 
 
+def test_extras__of_a_film_are_all_but_what_leads_to_its_ladder():
+    needed = {"inspect", "audio", "ladder", "package"}
+    assert pipelines.extras("video") == {step.name for step in PIPELINES["video"]} - needed
+
+
 @pytest.mark.parametrize("kind", PIPELINES)
 def test_pipeline__owes_every_preset_once_and_by_a_stable_name(kind):
     owed = [preset.name for step in PIPELINES[kind] for preset in step.presets(GRAND[kind])]

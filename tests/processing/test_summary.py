@@ -2,7 +2,7 @@
 
 import pytest
 
-from processing import summary
+from processing import pipelines, summary
 from processing.models import Job, JobStatus, RunStatus
 
 LETTERS = {
@@ -52,6 +52,14 @@ def jobs(kind: str, letters: str, **values: object) -> list[Job]:
 )
 def test_status_of__what_the_jobs_amount_to(kind, letters, status):
     assert summary.status_of(kind, jobs(kind, letters)) == status
+
+
+@pytest.mark.parametrize("failed", [step.name for step in pipelines.PIPELINES["video"]])
+def test_status_of__film_of_which_one_step_failed_is_ready_without_an_extra_alone(failed):
+    steps = [step.name for step in pipelines.PIPELINES["video"]]
+    film = [Job(step=step, status=JobStatus.FAILED if step == failed else JobStatus.SUCCEEDED) for step in steps]
+    ends = RunStatus.READY if failed in pipelines.extras("video") else RunStatus.FAILED
+    assert summary.status_of("video", film) == ends
 
 
 def test_status_of__one_that_was_tried_and_waits_again_is_processing():

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from processing import events
 from processing.publishing import withdraw
 from tests.e2e.browser import chromium
+from tests.e2e.watching import choose_quality
 from tests.uploads import streams
 from tests.uploads.serving import served
 from tests.waiting import until
@@ -80,14 +81,6 @@ def advances(page):
     )
 
 
-def quality(page, text):
-    """Choose in the quality menu, as a reader does."""
-    page.locator("#stage media-controller").hover()
-    page.locator("media-settings-menu-button").click()
-    page.locator("media-settings-menu-item", has_text="Quality").first.click()
-    page.locator("#quality media-chrome-menu-item", has_text=text).click()
-
-
 def test_hls__plays_seeks_and_changes_quality(alice, browser_of):
     film = streams.a_film(alice)
     streams.publish_extras(film)
@@ -97,7 +90,7 @@ def test_hls__plays_seeks_and_changes_quality(alice, browser_of):
     until(lambda: playing(page, "video.currentSrc.startsWith('blob:')"))
     start(page)
     for lines in (180, 360):
-        quality(page, f"{lines}p")
+        choose_quality(page, f"{lines}p")
         until(lambda lines=lines: playing(page, f"video.videoHeight === {lines}"))
         advances(page)
     playing(page, "video.currentTime = 20")
@@ -149,7 +142,7 @@ def test_browser_without_media_source__plays_hls_natively(alice, browser_of):
     start(page)
     playing(page, "video.currentTime = 8")
     until(lambda: playing(page, "!video.seeking && video.currentTime > 8.2"))
-    quality(page, "180p")
+    choose_quality(page, "180p")
     until(lambda: playing(page, "video.currentSrc.includes('/mp4-180.') && video.videoHeight === 180"))
 
 
@@ -174,14 +167,14 @@ def test_stream_made_anew_meanwhile__goes_on_with_the_new_files(alice, browser_o
     until(lambda: playing(page, "video.currentSrc.startsWith('blob:')"))
     start(page)
     for lines in (180, 360):  # every playlist is read
-        quality(page, f"{lines}p")
+        choose_quality(page, f"{lines}p")
         until(lambda lines=lines: playing(page, f"video.videoHeight === {lines}"))
     withdraw(film.renditions.all())
     streams.publish_rungs(film)
     streams.publish_hls(film)
     keys = list(film.renditions.filter(preset="hls").values_list("key", flat=True))
     with page.expect_response(lambda answer: answer.status == 206 and any(key in answer.url for key in keys)):
-        quality(page, "180p")
+        choose_quality(page, "180p")
     advances(page)
 
 

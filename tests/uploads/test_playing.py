@@ -8,11 +8,13 @@ from django.conf import settings as configured
 from django.core.files.storage import default_storage
 
 from processing import links, storage
+from processing.engines import hls
 from processing.standing import Lines
 from tests.uploads import streams
 from uploads import playing
 from uploads.models import ApiToken
 from uploads.representation import represent
+from uploads.templatetags import films
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +114,12 @@ def test_play__token_runs_out(client, film, monkeypatch):
     later = links.time.time() + links.TO_WATCH + links.STEP + 1
     monkeypatch.setattr(links.time, "time", lambda: later)
     assert refused(client.get(url), 403) == "link_expired"
+
+
+def test_stream__of_a_film_of_one_segment_is_left_to_programs(film):
+    assert films.stream(film) == address_of(film, "hls")
+    film.renditions.filter(preset="hls", name="").update(duration=hls.SEGMENT)
+    assert films.stream(film) == ""
 
 
 @pytest.mark.parametrize("name", ["540.m3u8", "360.mp4", "hls.vtt"])

@@ -4,6 +4,7 @@ import { mergeDays } from "./gallery.js";
 import "./acting.js";
 import "./chooser.js";
 import "./copying.js";
+import "./job.js";
 import "./keyboard.js";
 import "./lightbox.js";
 import "./live.js";
@@ -15,7 +16,7 @@ import "./sure.js";
 import "./times.js";
 
 paintPlaceholders(document);
-document.addEventListener("htmx:afterSettle", () => {
+document.addEventListener("htmx:afterSwap", () => { // before it is painted
   mergeDays();
   paintPlaceholders(document);
 });

@@ -28,6 +28,7 @@ function put(old, found) {
   if (old && !old.dispatchEvent(new CustomEvent("renew", { detail: fresh, bubbles: true, cancelable: true }))) return; // who heard it takes what it needs
   if (old && old.dataset.status === fresh.dataset.status && looksSame(old, fresh)) return;
   const focused = old?.contains(document.activeElement);
+  const leads = focused && document.activeElement.getAttribute("href");
   const ticked = old?.querySelector(TICK)?.checked;
   if (old) hold(old, fresh);
   if (old?.tagName === fresh.tagName) old.replaceWith(fresh);
@@ -39,7 +40,7 @@ function put(old, found) {
   paintPlaceholders(fresh);
   if (ticked) fresh.querySelector(TICK).checked = true;
   fresh.dispatchEvent(new CustomEvent("placed", { bubbles: true }));
-  if (focused) fresh.querySelector("a, button")?.focus();
+  if (focused) (fresh.querySelector(`a[href="${leads}"]:not([tabindex])`) ?? fresh.querySelector("a, button"))?.focus();
   if (old && finished(fresh) && old.dataset.status !== fresh.dataset.status) announce(said(fresh));
 }
 

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from processing import pipelines
-from processing.engines import fence, images, sandbox
+from processing.engines import fence, images, sandbox, traces
 from processing.engines.fence import MIB, Bounds
 from processing.engines.sandbox import EngineFailed, Pool
 from processing.errors import Corrupt, ResourceLimit, TooManyFrames, TooManyPixels
@@ -130,7 +130,7 @@ class TestProduct:
         (order.folder / "link").symlink_to("/etc/passwd")
         made = Made("webp-160", 1, order.folder / "link", "image/webp", 1, 1)
         with pytest.raises(ValueError, match="no file of the job"):
-            sandbox.Job(order).believable_file(made)
+            sandbox.Job(order, traces.begin(["x"])).believable_file(made)
 
     def test_make__facts_of_the_wrong_type_are_not_believed(self, do):
         with pytest.raises(EngineFailed, match="makes no sense"):

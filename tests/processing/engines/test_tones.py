@@ -1,5 +1,6 @@
 """The colours of a film are the same in all that is made of it, whatever it was stored in."""
 
+import films
 import ladders
 import pytest
 from films import X264, film
@@ -77,3 +78,28 @@ def test_hdr__is_toned_alike_in_all_that_is_made(tmp_path):
     assert colour(made(source, tmp_path, storyboards.make, presets.storyboard)) == pytest.approx(poster, abs=3)
     for step in ((previews.make, presets.preview), (ladders.transcode, lambda _: presets.LADDER[:1])):
         assert shown(made(source, tmp_path, *step)) == pytest.approx(poster, abs=3)
+
+
+def test_hdr10__leaves_nothing_of_its_range_in_a_rung(tmp_path):
+    """A phone's HDR10: HEVC of 10 bits that says how bright the screen was it was graded on."""
+    screen = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
+    said = f"hdr10=1:repeat-headers=1:{screen}:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:log-level=none"
+    source = film(
+        *films.picture(seconds=0.5), "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le",
+        "-x265-params", said, "-tag:v", "hvc1",
+    )  # fmt: skip
+    assert side_data(source)
+    facts = videos.inspect(Order(source, tmp_path, limits=LIMITS)).facts
+    assert (facts.transfer, facts.primaries, facts.matrix, facts.bit_depth) == ("smpte2084", "bt2020", "bt2020", 10)
+    rung = made(source, tmp_path, ladders.transcode, lambda _: presets.LADDER[:1])
+    video = films.streams(rung)["video"]
+    assert {video[f"color_{tag}"] for tag in ("space", "transfer", "primaries")} == {"bt709"}
+    assert (video["pix_fmt"], video["color_range"]) == ("yuv420p", "tv")
+    assert not side_data(rung)
+
+
+def side_data(path):
+    """What a film's first frame says of the screen it is meant for."""
+    [frame] = films.seen(path, "-select_streams", "v", "-show_frames", "-read_intervals", "%+#1")["frames"]
+    known = ("Mastering display metadata", "Content light level metadata")
+    return [item for item in frame.get("side_data_list", []) if item["side_data_type"] in known]

@@ -262,6 +262,12 @@ def test_ladder__turned_video_is_upright_for_every_player(tmp_path, clockwise):
     assert is_blue(bottom)
 
 
+def test_ladder__video_filmed_upside_down_is_upright(tmp_path):
+    left, right = colours(first_frame(lowest(upright(180), tmp_path).path))
+    assert is_blue(left)
+    assert is_red(right)
+
+
 def test_ladder__wide_pixels_become_square(tmp_path):
     made = lowest(film(*picture("160x120"), *X264, "-vf", "setsar=2/1"), tmp_path)
     assert (made.width, made.height) == (320, 120)
