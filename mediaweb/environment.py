@@ -111,6 +111,17 @@ class Environment(BaseSettings):
     quota_bytes: ByteSize | None = Field(
         None, alias="MEDIAWEB_QUOTA_BYTES", gt=0, description="of one owner's originals; empty: no quota"
     )
+    api_rate: int = Field(
+        6000,
+        alias="MEDIAWEB_API_RATE",
+        ge=0,
+        description="API requests a minute of one token or session, then 429; 0: no limit",
+    )
+    webhook_private: bool = Field(
+        False,
+        alias="MEDIAWEB_WEBHOOK_PRIVATE",
+        description="webhooks may lead into private networks and to this machine: only where you trust all users",
+    )
     max_pixels: int = Field(100_000_000, alias="MEDIAWEB_MAX_PIXELS", gt=0, description="of one picture")
     max_duration: float = Field(
         21_600, alias="MEDIAWEB_MAX_DURATION", gt=0, allow_inf_nan=False, description="of one video, in seconds"

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import default_storage
+from django.utils.http import parse_http_date, parse_http_date_safe
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -76,13 +77,16 @@ def file_response(key: str, name: str, asked: Headers) -> Response:
     if settings.ACCEL:  # the proxy in front reads the file itself, and sees to ranges and conditions
         return Response(media_type=kind, headers={**headers, "X-Accel-Redirect": settings.ACCEL + quote(key)})
     answer = File(path, media_type=kind, headers=headers, stat_result=written)
-    return unchanged(answer) if has(asked, answer.headers["etag"]) else answer
+    return unchanged(answer) if has(asked, answer) else answer
 
 
-def has(asked: Headers, tag: str) -> bool:
-    """Whether who asks says that it has the file with this validator already."""
-    known = {item.strip().removeprefix("W/") for item in asked.get("if-none-match", "").split(",")}
-    return tag in known or "*" in known
+def has(asked: Headers, answer: Response) -> bool:
+    """Whether who asks says that it has this file already: by its validator, or where it names none, by its date."""
+    if "if-none-match" in asked:
+        known = {item.strip().removeprefix("W/") for item in asked["if-none-match"].split(",")}
+        return bool(known & {answer.headers["etag"], "*"})
+    since = parse_http_date_safe(asked.get("if-modified-since", ""))
+    return since is not None and parse_http_date(answer.headers["last-modified"]) <= since
 
 
 def unchanged(answer: Response) -> Response:

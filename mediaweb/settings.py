@@ -21,6 +21,7 @@ SCRATCH.mkdir(parents=True, exist_ok=True)
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key or embedded.secret_key(DATA)
 BASE_URL = ENV.base_url
+OWN_URL = BASE_URL or f"http://127.0.0.1:{ENV.port}"  # for links that are read elsewhere
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *ENV.hosts]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL else []
 SECURE = BASE_URL.startswith("https://")
@@ -142,10 +143,13 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_MANIFEST_STRICT = False
 FILE_UPLOAD_TEMP_DIR = SCRATCH
 
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # every tick in a gallery is one
 MAX_UPLOAD_BYTES = int(ENV.max_upload_bytes)
 QUOTA_BYTES = int(ENV.quota_bytes) if ENV.quota_bytes else None
 LIMITS = Limits(pixels=ENV.max_pixels, duration=ENV.max_duration, part=ENV.part_seconds, threads=ENV.encoder_threads)
 WORKER_MEMORY = int(ENV.worker_memory) if ENV.worker_memory else None
+WEBHOOK_PRIVATE = ENV.webhook_private
+API_RATE = ENV.api_rate
 DRAIN_SECONDS = ENV.drain_seconds
 HEARTBEAT_FILE = Path(ENV.heartbeat_file) if ENV.heartbeat_file else None
 
@@ -187,6 +191,8 @@ CELERY_TASK_ROUTES = {
     "processing.tasks.run_video_job": {"queue": "videos"},
 }
 SWEEP_SECONDS = 10
+# What a run's end owes its owner, each in the transaction of that end: called with the run and its status.
+OWED_AT_OUTCOME = ["processing.notices.owe", "uploads.webhooks.outbox.owe"]
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "processing.tasks.sweep",
@@ -202,6 +208,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "uploads.tasks.abort_forsaken",
         "schedule": 3600,
         "options": {"expires": 3600},
+    },
+    "sweep_webhooks": {
+        "task": "uploads.tasks.sweep_webhooks",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": SWEEP_SECONDS},
+    },
+    "forget_old": {
+        "task": "uploads.tasks.forget_old",
+        "schedule": 600,
+        "options": {"expires": 600},
     },
     "send_notices": {
         "task": "processing.tasks.send_notices",
@@ -233,6 +249,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_ADAPTER = "mediaweb.accounts.Adapter"
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from mediaweb import health
+from processing import account
 from uploads.api import api
 
 urlpatterns = [
@@ -11,7 +12,9 @@ urlpatterns = [
     path("status/", include("processing.urls")),
     path("api/", api.urls),
     path("accounts/", include("allauth.urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("account/", account.account, name="account"),
+    path("i18n/setlang/", account.choose_language, name="set_language"),
+    path("mails/stop/<str:token>", account.stop_mails, name="stop_mails"),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -2,11 +2,12 @@
 
 Each function has a unit of its own, and what a job costs beside it in such units. They were fitted to
 CPU seconds of one thread on a busy core of 2.4 GHz: two or three files each, so they are a beginning.
-The seconds of a unit are then measured as the service works (see `estimates`).
+The seconds of a unit are then measured as the service works (see `estimates`). A step that owes such an
+original nothing is no work.
 """
 
 from processing import presets
-from processing.engines import cutting
+from processing.engines import cutting, drafts
 from processing.facts import Facts, Part
 
 MEGAPIXEL, MEGABYTE = 1e6, 1e6
@@ -43,7 +44,9 @@ def ladder(facts: Facts, part: Part | None) -> float:
 
 
 def draft(facts: Facts, part: Part | None) -> float:
-    """Of encoding a whole video in haste, in its smallest size. Megapixels encoded."""
+    """Of encoding a whole video in haste, in its smallest size, where that pays. Megapixels encoded."""
+    if not drafts.pays(facts):
+        return 0.0
     return STARTING + frames(facts, part) * (DECODING * frame(facts) + DRAFTED)
 
 
@@ -57,14 +60,24 @@ def keyframes(facts: Facts, part: Part | None) -> float:
     return LOOKING + KEYFRAMES * frames(facts, part) * frame(facts)
 
 
-def copying(facts: Facts, part: Part | None) -> float:
+def remuxing(facts: Facts, part: Part | None) -> float:
+    """Of copying a whole film, where it gets a copy. Megabytes."""
+    return copying(facts) if presets.source(facts) else 0.0
+
+
+def texts(facts: Facts, part: Part | None) -> float:
+    """Of reading a whole film for its text tracks, where it has some. Megabytes."""
+    return copying(facts) if presets.subtitles(facts) else 0.0
+
+
+def copying(facts: Facts) -> float:
     """Of reading a whole file without decoding its pictures. Megabytes."""
     return COPYING + (facts.duration or 0) * facts.bit_rate / 8 / MEGABYTE
 
 
 def sound(facts: Facts, part: Part | None) -> float:
-    """Of encoding the sound, if there is any. Seconds of it."""
-    return SOUNDING + (facts.duration or 0 if facts.audio_track is not None else 0)
+    """Of encoding the sound, where there is any. Seconds of it."""
+    return SOUNDING + (facts.duration or 0) if presets.sound(facts) else 0.0
 
 
 def packing(facts: Facts, part: Part | None) -> float:

@@ -1,4 +1,4 @@
-"""How many threads a job may use: the cores that no other job is about to need."""
+"""What jobs have of the cores: how many threads one may use, and what share of a core it got."""
 
 import os
 from contextlib import suppress
@@ -18,6 +18,18 @@ def to_spare() -> int:
     have = cores()
     busy = Job.objects.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING))[:have].count()
     return max(1, have // max(1, busy))
+
+
+def share(job: Job) -> float:
+    """What part of a core a job that has just ended had, as those that are at work on its machine share the cores."""
+    machine = machine_of(job.worker)
+    others = Job.objects.filter(status=JobStatus.RUNNING, worker__contains=f"@{machine}/").exclude(pk=job.pk)
+    return min(1.0, cores() / (1 + others.count()))
+
+
+def machine_of(worker: str) -> str:
+    """The machine, or container, in a worker's name: `images@host/1a2b3c4d`."""
+    return worker.partition("@")[2].rpartition("/")[0]
 
 
 def cores() -> int:

@@ -1,4 +1,4 @@
-"""The rows that are the truth: Run, Job, Rendition, Notice. A Job is the one state machine."""
+"""The rows that are the truth: Run, Job, Rendition, Notice, Mailbox. A Job is the one state machine."""
 
 from datetime import timedelta
 from typing import Any, ClassVar, Self
@@ -329,3 +329,17 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} of run {self.run_id}"
+
+
+class Mailbox(models.Model):
+    """How somebody wants our mails: in which language, and whether at all."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="mailbox")
+    language = models.CharField(max_length=10, default=settings.LANGUAGE_CODE)
+    is_wanted = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "mailboxes"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.language}"

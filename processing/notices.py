@@ -7,23 +7,27 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
+from django.utils import translation
 
+from processing import mailing
 from processing.models import Notice, Run, RunStatus
 
 log = logging.getLogger(__name__)
 
 WORTH_A_MAIL = (RunStatus.READY, RunStatus.FAILED)
 GATHER = timedelta(seconds=60)  # an owner's first finished original waits so long for others
+MOST = 50  # originals of either outcome that a mail names; a holiday of four hundred is no letter
 CLAIM = timedelta(minutes=5)  # longer than any mail server takes; then the mail is tried again
 
 
 def owe(run: Run, outcome: RunStatus) -> None:
     """Owe the run's owner a mail about this outcome, once ever."""
-    Notice.objects.get_or_create(run=run, outcome=outcome)
+    if outcome in WORTH_A_MAIL:
+        Notice.objects.get_or_create(run=run, outcome=outcome)
 
 
 def send_owed() -> int:
@@ -54,27 +58,50 @@ def free() -> Any:
 
 
 def send(mail: UUID) -> bool:
-    """Send this mail, if nobody else is at it."""
+    """Send this mail, if nobody else is at it; to who wants none nothing is sent, nor owed any longer."""
     if not free().filter(mail=mail).update(claimed_at=Now()):
         return False
     rows = Notice.objects.filter(mail=mail)
-    message(mail, list(rows.select_related("run__original__owner"))).send()
-    rows.update(sent_at=Now())
-    return True
-
-
-def message(mail: UUID, notices: list[Notice]) -> EmailMessage:
-    """The mail about these notices of one owner. It keeps its id, so that a second copy shows as one."""
+    notices = list(rows.select_related("run__original__owner").order_by("pk"))
+    if not notices:  # their originals are deleted
+        return False
     owner: Any = notices[0].run.original.owner
+    mailbox = mailing.mailbox_of(owner)
+    is_sent = mailbox.is_wanted and bool(owner.email)
+    if is_sent:
+        with translation.override(mailbox.language):
+            message(mail, owner, notices).send()
+    rows.update(sent_at=Now())
+    return is_sent
+
+
+def message(mail: UUID, owner: Any, notices: list[Notice]) -> EmailMultiAlternatives:
+    """The mail about these notices of one owner. It keeps its id, so that a second copy shows as one."""
     by_outcome = defaultdict(list)
     for notice in notices:
         by_outcome[notice.outcome].append(notice.run)
+    ready, failed = by_outcome[RunStatus.READY], by_outcome[RunStatus.FAILED]
     context = {
         "owner": owner,
-        "ready": by_outcome[RunStatus.READY],
-        "failed": by_outcome[RunStatus.FAILED],
-        "base_url": settings.BASE_URL or f"http://127.0.0.1:{settings.ENV.port}",
+        "ready": ready,
+        "failed": failed,
+        "most": f":{MOST}",
+        "ready_more": max(0, len(ready) - MOST),
+        "failed_more": max(0, len(failed) - MOST),
+        "base_url": settings.OWN_URL,
+        "way_out": mailing.way_out(owner),
     }
     subject = render_to_string("processing/mail/outcomes_subject.txt", context).strip()
     body = render_to_string("processing/mail/outcomes.txt", context)
-    return EmailMessage(subject, body, to=[owner.email], headers={"Message-ID": f"<{mail}@mediaweb>"})
+    headers = {
+        "Message-ID": f"<{mail}@mediaweb>",
+        "Auto-Submitted": "auto-generated",
+        # One click in the mail program itself: RFC 8058.
+        "List-Unsubscribe": f"<{context['way_out']}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    letter = EmailMultiAlternatives(subject, body, to=[owner.email], headers=headers)
+    letter.attach_alternative(
+        render_to_string("processing/mail/outcomes.html", {**context, "subject": subject}), "text/html"
+    )
+    return letter

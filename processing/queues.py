@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from django.db.models import Count, Min, Q, Sum
@@ -92,12 +93,12 @@ def seconds_in_hand(measures: Mapping[tuple[str, str], Measure]) -> dict[str, fl
     return seconds
 
 
-def seconds_left(job: Job, measures: Mapping[tuple[str, str], Measure], now: datetime) -> float:
-    """What is left of this job, which waits or runs."""
+def seconds_left(job: Job, measures: Mapping[tuple[str, str], Measure], now: datetime, share: float = 1.0) -> float:
+    """What is left of this job, which waits or runs and has that share of a core."""
     expected = measures.get((job.queue, job.step), UNKNOWN).seconds(job.work)
     if job.status != JobStatus.RUNNING or job.started_at is None:
         return expected
-    return estimates.remaining(expected, job.progress, max(0.0, (now - job.started_at).total_seconds()))
+    return estimates.remaining(expected, job.progress, share * max(0.0, (now - job.started_at).total_seconds()))
 
 
 def depth(name: str) -> int | None:
@@ -119,10 +120,20 @@ def hands(name: str) -> int | None:
     return None if said is None else sum(said)
 
 
+def cores() -> float:
+    """The cores of all machines that workers live on; infinite where none has said, or Redis does not answer."""
+    return sum(said("mediaweb:cores:*") or ()) or inf
+
+
 def presence(name: str) -> list[int] | None:
     """The hands of each worker that said within the last seconds that it takes from this queue."""
+    return said(f"mediaweb:worker:{name}:*")
+
+
+def said(pattern: str) -> list[int] | None:
+    """What living workers say under keys like this; None where Redis does not answer."""
     try:
-        keys = list(connection().scan_iter(f"mediaweb:worker:{name}:*", count=1000))
+        keys = list(connection().scan_iter(pattern, count=1000))
         return [int(value) for value in connection().mget(keys) if value] if keys else []
     except RedisError:
         return None

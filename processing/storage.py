@@ -197,12 +197,14 @@ def sha256(key: str) -> str:
 
 
 def chunks(key: str) -> Iterator[bytes]:
+    """The file under `key`, in pieces."""
     if is_local():
         with Path(default_storage.path(key)).open("rb") as file:
             while chunk := file.read(CHUNK):
                 yield chunk
     else:
-        yield from bucket().Object(key).get()["Body"].iter_chunks(CHUNK)
+        with closing(bucket().Object(key).get()["Body"]) as body:
+            yield from body.iter_chunks(CHUNK)
 
 
 def url(key: str, download_as: str = "", good_for: int = links.GOOD_FOR) -> str:

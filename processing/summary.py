@@ -5,12 +5,12 @@ from typing import Any
 
 from django.db.models.functions import Coalesce, Now
 
-from processing import notices, owed, pipelines
+from processing import outcomes, owed, pipelines
 from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run, RunStatus
 
 
 def write(run: Run) -> bool:
-    """Bring the run's row in line with its jobs, and owe a notice when that ends it.
+    """Bring the run's row in line with its jobs, and owe what is owed when that ends it.
 
     Whether it is ready now, with all that today's pipeline owes it.
     """
@@ -33,8 +33,8 @@ def write(run: Run) -> bool:
             changes["rank"] = 0
             run.jobs.update(rank=0)
     Run.objects.filter(pk=run.pk).update(**changes)
-    if status != run.status and status in notices.WORTH_A_MAIL:
-        notices.owe(run, status)
+    if status != run.status and status in RunStatus.final():
+        outcomes.owe(run, status)
     return is_complete
 
 

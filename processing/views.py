@@ -108,7 +108,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
     query = urlencode(Filters.of(request.GET).narrowed())
     name = request.POST.get("name", "").strip()[:60]
     if name and len(query) <= LONGEST_VIEW:
-        SavedView.objects.update_or_create(owner=request.user, name=name, defaults={"query": query})
+        SavedView.objects.update_or_create(owner_id=request.user.pk, name=name, defaults={"query": query})
     return redirect(f"{reverse('processing:desk')}?{query}")
 
 

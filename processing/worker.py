@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from redis.exceptions import RedisError
 
-from processing import runner, storage
+from processing import hands, runner, storage
 from processing.bridge import connection
 
 SPEAK = 5  # seconds
@@ -38,13 +38,13 @@ def begin(sender: Any, **_: Any) -> None:
     gc.freeze()
 
 
-def hands(worker: Any) -> int:
+def hands_of(worker: Any) -> int:
     """How many jobs it does at once; Celery works `auto` out a moment after this worker began to live."""
     return worker.concurrency if isinstance(worker.concurrency, int) else 1
 
 
 def speak(worker: Any) -> None:
-    be_present(worker.app.amqp.queues.consume_from, hands(worker))
+    be_present(worker.app.amqp.queues.consume_from, hands_of(worker), hands.cores())
     tidy()
 
 
@@ -85,11 +85,16 @@ def touch_heartbeat() -> None:
             log.warning("the heartbeat file cannot be touched: %s", error)
 
 
-def be_present(queues: Iterable[str], hands: int = 1) -> None:
-    """Say which queues this worker takes from, and how many jobs it does at once, by keys that fade."""
+def be_present(queues: Iterable[str], at_once: int = 1, cores: int = 0) -> None:
+    """Say which queues this worker takes from, how many jobs it does at once and on how many cores, by keys that fade.
+
+    The cores are its machine's: other workers there say the same.
+    """
     try:
         for queue in queues:
-            connection().set(f"mediaweb:worker:{queue}:{name}", hands, ex=PRESENCE)
+            connection().set(f"mediaweb:worker:{queue}:{name}", at_once, ex=PRESENCE)
+        if cores:
+            connection().set(f"mediaweb:cores:{hands.machine_of(name)}", cores, ex=PRESENCE)
     except RedisError as error:
         log.warning("Redis does not answer: %s", error)
 

@@ -2,30 +2,27 @@
 
 import json
 from collections.abc import AsyncIterator
-from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect
-from ninja import Field, File, NinjaAPI, Query, Router, Schema, Status, UploadedFile
-from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja import Field, File, Query, Router, Schema, Status, UploadedFile
 from ninja.responses import NinjaJSONEncoder
 
 from processing import events, queues, runner, storage
-from processing.errors import MediaError
 from processing.standing import UNFINISHED, Lines
-from uploads import keeping, listing
+from uploads import keeping, listing, refusals
 from uploads.auth import CALLERS
+from uploads.document import DocumentedAPI
+from uploads.idempotency import idempotent
 from uploads.intake import multipart
 from uploads.reach import mendable, visible
-from uploads.representation import OriginalOut, Refusal, originals, represent
+from uploads.representation import OriginalOut, originals, represent
 from uploads.sharing import api as sharing
-
-REFUSALS = {"too_large": 413, "unsupported_type": 415, "quota_exceeded": 403}
+from uploads.throttling import Rate
+from uploads.webhooks import api as webhooks
 
 
 class OriginalPage(Schema):
@@ -47,30 +44,23 @@ class Filters(Schema):
     limit: int = Field(listing.PAGE, ge=1, le=listing.LONGEST_PAGE)
 
 
-api = NinjaAPI(
+api = DocumentedAPI(
     title="mediaweb",
     version="1",
     description="Upload images and videos, watch them being processed, fetch what was made of them.",
     auth=CALLERS,
+    throttle=Rate(),
     urls_namespace="api",
 )
-UNKNOWN = {401: Refusal, 404: Refusal}
+refusals.register(api)
 
 
 @api.post(
     "/originals",
-    response={
-        200: OriginalOut,
-        201: OriginalOut,
-        400: Refusal,
-        401: Refusal,
-        403: Refusal,
-        413: Refusal,
-        415: Refusal,
-        422: Refusal,
-    },
+    response={200: OriginalOut, 201: OriginalOut, 413: None, 415: None},
     summary="Upload a file",
 )
+@idempotent
 def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut]:
     """Keep the file and queue its processing; answers before that begins.
 
@@ -80,7 +70,7 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut
     return Status(200 if original.was_there else 201, shown(request, original.pk))
 
 
-@api.get("/originals", response={200: OriginalPage, 401: Refusal, 422: Refusal}, summary="List originals")
+@api.get("/originals", response=OriginalPage, summary="List originals")
 def index(request: HttpRequest, filters: Query[Filters]) -> OriginalPage:
     """Newest first: your own; everybody's for editors."""
     rows = listing.visible_to(request.user, originals())
@@ -91,51 +81,47 @@ def index(request: HttpRequest, filters: Query[Filters]) -> OriginalPage:
     return OriginalPage(items=items, next_cursor=page.next_cursor)
 
 
-@api.get("/originals/{original_id}", response={200: OriginalOut, **UNKNOWN}, summary="One original")
+@api.get("/originals/{original_id}", response=OriginalOut, summary="One original")
 def detail(request: HttpRequest, original_id: UUID) -> OriginalOut:
     return shown(request, original_id)
 
 
-@api.patch(
-    "/originals/{original_id}", response={200: OriginalOut, **UNKNOWN, 400: Refusal, 422: Refusal}, summary="Rename"
-)
+@api.patch("/originals/{original_id}", response=OriginalOut, summary="Rename")
 def rename(request: HttpRequest, original_id: UUID, given: NameIn) -> OriginalOut:
     """Call it by another name; folders and what cannot be shown are left out of it."""
     keeping.rename(mendable(request, original_id), given.name)
     return shown(request, original_id)
 
 
-@api.delete("/originals/{original_id}", response={204: None, **UNKNOWN}, summary="Delete an original")
+@api.delete("/originals/{original_id}", response={204: None}, summary="Delete an original")
 def delete(request: HttpRequest, original_id: UUID) -> Status[None]:
     """Its renditions, jobs and files go too; a running encoder stops within seconds."""
     keeping.forget(mendable(request, original_id))
     return Status(204, None)
 
 
-@api.post("/originals/{original_id}/retry", response={202: OriginalOut, **UNKNOWN}, summary="Try again")
+@api.post("/originals/{original_id}/retry", response={202: OriginalOut}, summary="Try again")
 def retry(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     """Owe again what has failed or was canceled; what is made stays as it is."""
     runner.retry(mendable(request, original_id).run.pk)
     return Status(202, shown(request, original_id))
 
 
-@api.post("/originals/{original_id}/cancel", response={202: OriginalOut, **UNKNOWN}, summary="Stop processing")
+@api.post("/originals/{original_id}/cancel", response={202: OriginalOut}, summary="Stop processing")
 def cancel(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     """Drop what waits and stop what runs; what is made stays."""
     runner.cancel(mendable(request, original_id).run.pk)
     return Status(202, shown(request, original_id))
 
 
-@api.post("/originals/{original_id}/reprocess", response={202: OriginalOut, **UNKNOWN}, summary="Make it again")
+@api.post("/originals/{original_id}/reprocess", response={202: OriginalOut}, summary="Make it again")
 def reprocess(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     """Make every file of it again from the original; what is there stays until its successor is."""
     runner.make_again(mendable(request, original_id).run.pk)
     return Status(202, shown(request, original_id))
 
 
-@api.post(
-    "/originals/{original_id}/front", response={202: OriginalOut, 403: Refusal, **UNKNOWN}, summary="Move to the front"
-)
+@api.post("/originals/{original_id}/front", response={202: OriginalOut}, summary="Move to the front")
 def front(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     """Let it go before all that waits, whoever uploaded that; for editors."""
     if not request.user.has_perm("processing.mend_runs"):
@@ -146,7 +132,7 @@ def front(request: HttpRequest, original_id: UUID) -> Status[OriginalOut]:
     return Status(202, shown(request, original_id))
 
 
-@api.get("/originals/{original_id}/download", response={302: None, **UNKNOWN}, summary="The original's bytes")
+@api.get("/originals/{original_id}/download", response={302: None}, summary="The original's bytes")
 def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
     """Leads to a signed address that serves the file as an attachment under its own name."""
     original = visible(request, original_id)
@@ -155,7 +141,8 @@ def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
 
 @api.get(
     "/events",
-    response={200: None, 401: Refusal},
+    response={200: None},
+    throttle=[],  # counting would hold the loop, and with it every upload, while Redis says nothing
     summary="Watch originals move",
     openapi_extra={
         "responses": {
@@ -197,7 +184,7 @@ def event(request: HttpRequest, original_id: UUID) -> str:
     return f"event: original\ndata: {body}\n\n"
 
 
-@api.get("/queues", response={200: list[queues.Queue], 401: Refusal, 403: Refusal}, summary="How full the queues are")
+@api.get("/queues", response={200: list[queues.Queue], 403: None}, summary="How full the queues are")
 def queue_overview(request: HttpRequest) -> list[queues.Queue]:
     """As `manage.py queues --json`; for editors and ops."""
     if not request.user.has_perm("processing.see_queues"):
@@ -209,7 +196,7 @@ rest = Router()  # asked after all others
 
 
 @rest.api_operation(
-    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:address}", auth=None, include_in_schema=False, response=Refusal
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:address}", auth=None, include_in_schema=False, response=None
 )
 def unknown(request: HttpRequest, address: str) -> None:
     """Every address that is none of the above."""
@@ -218,56 +205,11 @@ def unknown(request: HttpRequest, address: str) -> None:
 
 api.add_router("/multipart", multipart.router)
 api.add_router("/originals", sharing.router)
+api.add_router("/webhooks", webhooks.router)
+api.add_router("/download", sharing.downloads)
 api.add_router("", rest)
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
     original = visible(request, original_id)
     return represent(original, Lines.read([original.run]), request.build_absolute_uri)
-
-
-def refuse(request: HttpRequest, status: int, code: str, message: str, details: Any = None) -> HttpResponse:
-    body = {"error": {"code": code, "message": message, "details": details or {}}}
-    return api.create_response(request, body, status=status)
-
-
-@api.exception_handler(MediaError)
-def refuse_media(request: HttpRequest, error: MediaError) -> HttpResponse:
-    return refuse(request, REFUSALS.get(error.code, 400), error.code, str(error), error.details)
-
-
-@api.exception_handler(AuthenticationError)
-def refuse_stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    return refuse(request, 401, "unauthenticated", "Sign in, or send Authorization: Bearer TOKEN.")
-
-
-@api.exception_handler(PermissionDenied)
-def refuse_permission(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
-    return refuse(request, 403, "forbidden", "Your account may not do this; ask an administrator.")
-
-
-@api.exception_handler(Http404)
-def refuse_unknown(request: HttpRequest, error: Http404) -> HttpResponse:
-    return refuse(request, 404, "not_found", "There is nothing here with that id, or it is not yours.")
-
-
-@api.exception_handler(ValidationError)
-def refuse_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    return refuse(request, 422, "invalid", "The request is not as documented.", {"problems": error.errors})
-
-
-@api.exception_handler(MultiPartParserError)
-@api.exception_handler(SuspiciousOperation)
-def refuse_unreadable(request: HttpRequest, error: Exception) -> HttpResponse:
-    return refuse(request, 400, "bad_request", "The request's body cannot be read.")
-
-
-@api.exception_handler(listing.BadCursor)
-def refuse_cursor(request: HttpRequest, error: listing.BadCursor) -> HttpResponse:
-    return refuse(request, 422, "invalid", "This cursor is not one we gave. Begin again without it.")
-
-
-@api.exception_handler(HttpError)
-def refuse_http(request: HttpRequest, error: HttpError) -> HttpResponse:
-    code = HTTPStatus(error.status_code).name.lower()
-    return refuse(request, error.status_code, code, str(error))

@@ -1,5 +1,6 @@
 """What is done to many originals at once: to those that were ticked, or to all that match."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,7 +61,8 @@ def delete(request: HttpRequest, rows: QuerySet[Original], back: str) -> HttpRes
         return ask(request, rows, back)
     chosen = rows.filter(created_at__lte=asked_at).select_related("run").order_by("-created_at")[:BULK]
     for original in chosen:
-        keeping.forget(original)
+        with suppress(Run.DoesNotExist):  # somebody else was quicker
+            keeping.forget(original)
     count = len(chosen)
     said = ngettext("%(count)s original is deleted.", "%(count)s originals are deleted.", count)
     messages.success(request, said % {"count": count})

@@ -1,4 +1,4 @@
-"""Lists of originals: filters and keyset pages, which cost the same on page one and page one thousand."""
+"""Lists of originals and of what else has a date and an id: filters, and pages that cost the same wherever they are."""
 
 import base64
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True)
 class Page:
-    """Some originals, newest first, and the cursor of those that come after; None where none do."""
+    """Some rows, newest first, and the cursor of those that come after; None where none do."""
 
-    items: Sequence[Original]
+    items: Sequence[Any]
     next_cursor: str | None
 
 
@@ -77,7 +77,7 @@ def with_bytes(rows: QuerySet[Original], sha256: str) -> QuerySet[Original]:
     return rows.filter(**narrowing({"sha256": sha256.lower()}))
 
 
-def page(rows: QuerySet[Original], cursor: str = "", limit: int = PAGE, by: By = "created_at") -> Page:
+def page(rows: QuerySet[Any], cursor: str = "", limit: int = PAGE, by: By = "created_at") -> Page:
     """The page of `rows` after `cursor`, in the order of this date. Raises BadCursor."""
     ordered = rows.order_by(f"-{by}", "-id")
     if cursor:
@@ -92,8 +92,8 @@ def beyond(by: By, moment: datetime, last: UUID) -> Q:
     return Q(**{f"{by}__lte": moment}) & (Q(**{f"{by}__lt": moment}) | Q(id__lt=last))
 
 
-def encode(original: Original, by: By = "created_at") -> str:
-    text = f"{getattr(original, by).astimezone(UTC).strftime(INSTANT)} {original.pk}"
+def encode(row: Any, by: By = "created_at") -> str:
+    text = f"{getattr(row, by).astimezone(UTC).strftime(INSTANT)} {row.pk}"
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 

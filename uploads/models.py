@@ -1,4 +1,4 @@
-"""What people upload, what of it is on its way, and the tokens their programs come with."""
+"""What people upload, what of it is on its way, and what their programs come with and are told."""
 
 import hashlib
 import secrets
@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from uploads.intake import tus
+from uploads.webhooks import signing
 
 
 class Original(models.Model):
@@ -157,3 +158,95 @@ class ApiToken(models.Model):
     def digest_of(plain: str) -> str:
         # A plain hash is enough: 256 random bits cannot be guessed, so there is nothing to slow down.
         return hashlib.sha256(plain.encode()).hexdigest()
+
+
+class KeyedRequest(models.Model):
+    """A creating request that a program named by a key, and what it was answered; no status: it is at work."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)  # of all the request asks for
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.TextField(blank=True)
+    lease_until = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="one_request_per_key")]
+        indexes = [models.Index(fields=["expires_at"], name="keyed_by_expiry")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Endpoint(models.Model):
+    """An address of an owner's that is told what becomes of their originals.
+
+    Its messages go one after the other, under a lease: one that never answers keeps one worker busy at most.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="endpoints")
+    url = models.CharField(max_length=500)
+    events = models.JSONField(default=list)
+    secret = models.CharField(max_length=100, default=signing.new_secret)
+    former_secret = models.CharField(max_length=100, blank=True)  # signs as well, until `former_until`
+    former_until = models.DateTimeField(null=True)
+    is_on = models.BooleanField(default=True)
+    off_because = models.CharField(max_length=20, blank=True)  # why we switched it off; empty where its owner did
+    failures = models.PositiveIntegerField(default=0)  # tries in a row
+    failing_since = models.DateTimeField(null=True)
+    paused_until = models.DateTimeField(null=True)
+    holder = models.CharField(max_length=16, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.url
+
+    def secrets(self) -> list[str]:
+        """What its messages are signed with now: after a change, for a while with the former secret too."""
+        former = self.former_until and self.former_until > now()
+        return [self.secret, self.former_secret] if former else [self.secret]
+
+
+class Delivery(models.Model):
+    """A message owed to an endpoint, written with the outcome it tells of; afterwards its line in the log.
+
+    `due_at` is when it is tried next; None once it has arrived, or is given up.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # its `webhook-id`
+    endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="deliveries", db_index=False)
+    original = models.ForeignKey(Original, models.CASCADE, null=True, related_name="deliveries")  # None: a test
+    event = models.CharField(max_length=20)
+    body = models.TextField()
+    created_at = models.DateTimeField(default=now)
+    due_at = models.DateTimeField(null=True, db_default=Now())
+    tries = models.PositiveIntegerField(default=0)
+    tried_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    answer_status = models.PositiveSmallIntegerField(null=True)
+    answer = models.CharField(max_length=500, blank=True)  # its first bytes
+    seconds = models.FloatField(null=True)
+    problem = models.CharField(max_length=20, blank=True)  # why there was no answer, or not the one hoped for
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [
+            models.Index(fields=["endpoint", "-created_at", "-id"], name="delivery_log"),
+            models.Index(fields=["endpoint", "due_at"], name="delivery_due", condition=models.Q(due_at__isnull=False)),
+            models.Index(fields=["created_at"], name="delivery_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} for {self.endpoint_id}"
+
+    @property
+    def status(self) -> str:
+        if self.delivered_at:
+            return "delivered"
+        return "pending" if self.due_at else "failed"

@@ -7,8 +7,9 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from uploads import garbage
+from uploads import garbage, idempotency
 from uploads.intake import receiving
+from uploads.webhooks import outbox
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,22 @@ def abort_forsaken() -> None:
 @shared_task(ignore_result=True)
 def finish_upload(upload_id: str) -> None:
     receiving.finish_left(UUID(upload_id))
+
+
+@shared_task(ignore_result=True)
+def send_webhooks(endpoint_id: str) -> None:
+    outbox.send_due(UUID(endpoint_id))
+
+
+@shared_task(ignore_result=True)
+def sweep_webhooks() -> None:
+    outbox.sweep()
+
+
+@shared_task(ignore_result=True)
+def forget_old() -> None:
+    outbox.forget_old()
+    idempotency.forget_old()
 
 
 def ring_finish(upload_id: UUID) -> None:

@@ -1,9 +1,10 @@
 """The pages of people who upload."""
 
-from django.urls import path
+from django.urls import include, path
 
 from uploads import bulk, playing, views
 from uploads.sharing import views as sharing
+from uploads.webhooks import views as webhooks
 
 app_name = "uploads"
 urlpatterns = [
@@ -21,6 +22,9 @@ urlpatterns = [
     path("originals/<uuid:original_id>/delete", views.delete, name="delete"),
     path("originals/<uuid:original_id>/shares", sharing.make, name="share"),
     path("originals/<uuid:original_id>/shares/<uuid:share_id>/revoke", sharing.revoke, name="revoke"),
+    path("download", sharing.download, name="download"),
     path("s/<str:token>", sharing.page, name="shared"),
     path("play/<uuid:original_id>/<str:token>/<str:preset>/<str:name>", playing.play, name="play"),
+    path("account/webhooks", webhooks.page, name="webhooks"),
+    path("account/webhooks/", include("uploads.webhooks.urls")),
 ]

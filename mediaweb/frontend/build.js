@@ -3,11 +3,11 @@ import { build } from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 
 const ICONS = [
-  "aperture", "arrow-up-to-line", "ban", "bookmark", "camera", "check", "chevron-left", "chevron-right", "circle-check",
-  "circle-dashed", "circle-x", "clock", "cloud-upload", "copy", "download", "film", "folder-up", "image", "images", "info",
-  "keyboard", "layers", "link", "list-checks", "loader-circle", "lock", "log-out", "moon", "pause", "pencil", "play",
-  "refresh-cw", "rotate-ccw", "search", "shield", "sliders-horizontal", "sun", "sun-moon",
-  "trash-2", "triangle-alert", "upload", "x",
+  "aperture", "arrow-up-to-line", "ban", "bookmark", "camera", "check", "chevron-left", "chevron-right",
+  "circle-check", "circle-dashed", "circle-x", "clock", "cloud-upload", "copy", "download", "film", "folder-up",
+  "image", "images", "info", "key-round", "keyboard", "layers", "link", "list-checks", "loader-circle", "lock",
+  "log-out", "moon", "pause", "pencil", "play", "plus", "refresh-cw", "rotate-ccw", "search", "send", "settings",
+  "shield", "sliders-horizontal", "sun", "sun-moon", "trash-2", "triangle-alert", "upload", "webhook", "x",
 ];
 const OUT = new URL("../static/build/", import.meta.url).pathname;
 

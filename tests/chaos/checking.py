@@ -109,12 +109,12 @@ def doubled(scene: Scene) -> Iterator[str]:
     """Outputs that were published more than once."""
     log = scene.stage.data / "published.log"
     lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
-    attempts: dict[tuple[str, ...], set[str]] = {}
+    attempts: dict[tuple[str, ...], list[str]] = {}
     for *output, attempt in lines:
-        attempts.setdefault(tuple(output), set()).add(attempt)
+        attempts.setdefault(tuple(output), []).append(attempt)
     for output, by in attempts.items():
         if len(by) > 1:
-            yield f"{' '.join(output)} by {', '.join(sorted(by))}"
+            yield f"{' '.join(output)} by {', '.join(by)}"
 
 
 def misplaced(scene: Scene) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.chaos import checking
 from tests.chaos.checking import Scene, Violation
@@ -36,12 +37,11 @@ class Control:
     fails_as: str
 
 
-def begun(stage: Stage, client: httpx.Client) -> tuple[str, Any]:
-    """A photo whose pictures are held in the middle of being made, and the process that is at it."""
+def begun(stage: Stage, client: httpx.Client) -> tuple[str, psutil.Process]:
+    """A photo whose pictures are made and not yet published, and the process that holds them, stopped."""
     with stage.switched(f"hold-{STEP}"):
         original_id = sent(client)
-        holder = until(lambda: holder_of(stage), ENDS_WITHIN)
-        until(lambda: job_of(client, original_id)["attempt"])
+        holder = until(lambda: holder_of(stage, client, original_id), ENDS_WITHIN)
         holder.suspend()
     return original_id, holder
 
@@ -56,13 +56,14 @@ def job_of(client: httpx.Client, original_id: str) -> dict[str, Any]:
     return dict(next(job for job in state(client, original_id)["jobs"] if job["step"] == STEP))
 
 
-def holder_of(stage: Stage) -> Any:
-    """The pool child that holds a picture's job: it has its scratch folder open, and the folder has files."""
+def holder_of(stage: Stage, client: httpx.Client, original_id: str) -> psutil.Process | None:
+    """The pool child that has this original's pictures in hand: it has their scratch folder open."""
+    job = job_of(client, original_id)
     for child in stage.players("pool child"):
         with suppress(OSError):
             for handle in Path(f"/proc/{child.pid}/fd").iterdir():
-                target = handle.readlink()
-                if target.parent == stage.data / "scratch" and list(target.glob("*.webp")):
+                folder = handle.readlink()
+                if folder.name.startswith(f"job-{job['id']}-") and list(folder.glob("*.webp")):
                     return child
     return None
 
@@ -83,9 +84,9 @@ def lines(stage: Stage) -> int:
 
 
 def killed(stage: Stage, client: httpx.Client) -> str:
-    """Who is at work is killed."""
+    """Who is at work is killed, with his worker and all that it has started, as a machine that goes takes them."""
     original_id, holder = begun(stage, client)
-    holder.kill()
+    stage.kill_all(holder.parent())
     return original_id
 
 
@@ -110,6 +111,7 @@ def play(stage: Stage, client: httpx.Client, control: Control, *, guarded: bool)
         with suppress(AssertionError):
             until(lambda: state(client, original_id)["status"] in FINAL, ENDS_WITHIN if guarded else STAYS_FOR)
         rows = stage.rows()
+    until(lambda: state(client, original_id)["status"] in FINAL, ENDS_WITHIN)  # or it would play in the next scene
     rows["originals"] = [item for item in rows["originals"] if item["id"] == original_id]
     scene = Scene(stage, [Sent(Sending(0, "photo", "multipart", "alice", 0), original_id)], rows, faults=1)
     found = ((name, where) for name in LOOKED_AT for where in checking.CHECKS[name](scene))

@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
 import redis
 
 import tests.environment  # noqa: F401 - the folder of our own settings
@@ -45,20 +44,13 @@ def measured(stage: Stage) -> tuple[float, float]:
     with stage.client("alice") as client:
         with stage.switched(f"hold-{STEP}"):
             original_id = sent(client)
-            holder = until(lambda: holder_of(stage), 60)
+            holder = until(lambda: holder_of(stage, client, original_id), 60)
             listener = Listener(redis.Redis(unix_socket_path=str(stage.socket)))
             killed_at = time.time()
-            kill_all(holder.parent())
+            stage.kill_all(holder.parent())
         job = until(lambda: begun_again(client, original_id), WITHIN * 2, every=0.1)
     started = datetime.fromisoformat(job["started_at"]).timestamp()
     return listener.at - killed_at, started - killed_at
-
-
-def kill_all(worker: psutil.Process) -> None:
-    """The worker and all that it has started, as a machine that goes takes them."""
-    for process in [worker, *worker.children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def begun_again(client: Any, original_id: str) -> dict[str, Any] | None:

@@ -146,7 +146,7 @@ def until_told(stage: Stage) -> dict[str, Any]:
     """Mails go out, and hands are empty; the rows of then, or of when that took too long."""
     end = time.monotonic() + TOLD_WITHIN
     while is_busy(rows := stage.rows()) and time.monotonic() < end:
-        pass
+        time.sleep(1)
     return rows
 
 

@@ -123,6 +123,12 @@ class Stage(Service):
                 return True
         return False
 
+    def kill_all(self, worker: psutil.Process | None) -> None:
+        """The worker and all that it has started."""
+        for process in [worker, *worker.children(recursive=True)] if worker else ():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def freeze(self, role: str, number: int) -> list[psutil.Process]:
         """Stop one, and of a worker its children too; what was stopped."""
         victim = self.someone(role, number)

@@ -18,8 +18,8 @@ FOLDER = "switches"
 DWELL = 0.4  # seconds that a job takes longer, before its engine and after: small work is hard to hit
 HELD_FOR = 60  # seconds: a held job goes on by itself, should whoever holds it be gone
 
-# Where a wait is long by default, a run of a minute has another. The rule of poison counts crashes, and here we are
-# the cause of them all: it is out of reach.
+# Where a wait is long by default, a run of a minute has another. The quarantine counts crashes and losses, and here
+# we are the cause of them all: it is out of reach.
 TIMES: dict[tuple[str, str], Any] = {
     ("processing.models", "LEASE"): timedelta(seconds=4),
     ("processing.heartbeat", "LEASE"): timedelta(seconds=4),
@@ -32,7 +32,10 @@ TIMES: dict[tuple[str, str], Any] = {
     ("processing.storage", "QUIET"): 6,
     ("processing.storage", "BODY_MAY_TAKE"): 15,
 }
-NO_POISON: dict[tuple[str, str], Any] = {("processing.sweeping", "CRASHES_ALLOWED"): 1000}
+NO_QUARANTINE: dict[tuple[str, str], Any] = {
+    ("processing.quarantine", "CRASHES_ALLOWED"): 1000,
+    ("processing.quarantine", "LOSSES_ALLOWED"): 1000,
+}
 
 
 class Switches(AppConfig):
@@ -42,7 +45,7 @@ class Switches(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        for (module, name), value in {**NO_POISON, **(TIMES if settings.SHORT else {})}.items():
+        for (module, name), value in {**NO_QUARANTINE, **(TIMES if settings.SHORT else {})}.items():
             replace(module, name, lambda _, value=value: value)
         folder = settings.DATA / FOLDER
         for (module, name), change in CHANGES.items():

@@ -30,6 +30,7 @@ class Service:
             "MEDIAWEB_DATA": str(data),
             "PORT": str(self.port),
             "MEDIAWEB_DRAIN_SECONDS": "2",
+            "MEDIAWEB_WEBHOOK_PRIVATE": "true",  # receivers are on this machine
             "PYTHONUNBUFFERED": "1",
             **environment,
         }

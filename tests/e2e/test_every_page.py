@@ -28,6 +28,8 @@ PATHS = [
     "/status/{torn}",
     "/status/{film}/jobs/{job}",
     "/status/queues",
+    "/account/",
+    "/account/webhooks",
     "/accounts/password/change/",
     "/api/docs",
 ]

@@ -203,20 +203,19 @@ def test_other_tab__does_not_call_unfinished_what_is_being_sent(page, service, t
     path = tmp_path / "long.mp4"
     path.write_bytes(b"\0\0\0\x18ftypmp42" + fresh(bytes(4 << 20)))
     line = Line([service.port])
-    other = page.context.new_page()
+    sender = page.context.new_page()
     try:
         line.pace = 400_000
-        page.goto(f"http://127.0.0.1:{line.port}/")
-        page.set_input_files("#zone input[name=file]", str(path))
+        sender.goto(f"http://127.0.0.1:{line.port}/")
+        sender.set_input_files("#zone input[name=file]", str(path))
         until(lambda: line.sent > 1 << 20)
-        other.goto(f"http://127.0.0.1:{line.port}/")
-        row = other.locator("#unfinished .row")
+        page.goto(f"http://127.0.0.1:{line.port}/")
+        row = page.locator("#unfinished .row")
         expect(row).to_have_count(1)
         expect(row).not_to_be_visible()
-        page.goto("about:blank")
+        sender.close()
         expect(row).to_be_visible()
         row.get_by_role("button", name="Cancel").click()
         expect(row).to_have_count(0)
     finally:
-        other.close()
         line.close()

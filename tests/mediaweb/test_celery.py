@@ -24,7 +24,17 @@ from tests.waiting import until
 OURS = {
     f"processing.tasks.{name}"
     for name in ("run_image_job", "run_video_job", "advance", "sweep", "send_notices", "ping")
-} | {f"uploads.tasks.{name}" for name in ("sweep_uploads", "finish_upload", "abort_forsaken")}
+} | {
+    f"uploads.tasks.{name}"
+    for name in (
+        "sweep_uploads",
+        "finish_upload",
+        "abort_forsaken",
+        "send_webhooks",
+        "sweep_webhooks",
+        "forget_old",
+    )
+}
 
 
 def test_app__is_the_projects_own():

@@ -60,6 +60,8 @@ def test_embedded_default__needs_nothing(given):
         ("MEDIAWEB_MAX_UPLOAD_BYTES", "lots", "byte"),
         ("MEDIAWEB_MAX_UPLOAD_BYTES", "0", "greater than 0"),
         ("MEDIAWEB_QUOTA_BYTES", "-1", "byte"),
+        ("MEDIAWEB_API_RATE", "-1", "greater than or equal to 0"),
+        ("MEDIAWEB_WEBHOOK_PRIVATE", "perhaps", "boolean"),
         ("MEDIAWEB_MAX_PIXELS", "0", "greater than 0"),
         ("MEDIAWEB_MAX_DURATION", "0", "greater than 0"),
         ("MEDIAWEB_MAX_DURATION", "inf", "finite"),

@@ -127,6 +127,16 @@ def test_media__what_has_changed_is_sent_whole():
     assert get(links.sign(KEY), if_none_match='"another"').content == DATA
 
 
+def test_media__is_unchanged_since_it_was_written():
+    written = get(links.sign(KEY)).headers["last-modified"]
+    answer = get(links.sign(KEY), if_modified_since=written)
+    assert (answer.status_code, answer.content) == (304, b"")
+    for since in ("Mon, 01 Jan 2001 00:00:00 GMT", "yesterday"):
+        assert get(links.sign(KEY), if_modified_since=since).content == DATA
+    another = get(links.sign(KEY), if_modified_since=written, if_none_match='"another"')
+    assert another.content == DATA, "the validator says more than the date"
+
+
 def test_media__longer_than_one_read_arrives_whole(tmp_path):
     long = bytes(range(256)) * (serving.CHUNK // 256) + b"and more"
     (tmp_path / "long").write_bytes(long)

@@ -7,7 +7,7 @@ import pytest
 
 from processing import costs, estimates, pipelines
 from processing.estimates import Measure, Rival
-from processing.facts import Facts, Part
+from processing.facts import Facts, Part, Text
 
 GUESS = Measure(pace=1, work=1)
 
@@ -91,6 +91,11 @@ def test_whole__has_two_digits(seconds, shown):
 
 
 FILM = Facts("video", "mp4", 1920, 1080, duration=60, frame_rate=30)
+# With sound and text tracks, and pictures that can be copied.
+FULL = {
+    "format": "mov", "video_codec": "h264", "profile": "High", "audio_codec": "aac", "audio_track": 1,
+    "texts": (Text(2),),
+}  # fmt: skip
 
 
 def test_work__of_the_parts_is_that_of_the_whole_beside_starting():
@@ -113,12 +118,19 @@ def test_work__of_an_image_grows_with_its_pixels_and_frames():
 
 def test_work__of_a_video_grows_with_what_each_step_works_on():
     silent = Facts("video", "mov", 1920, 1080, duration=600, frame_rate=30, bit_rate=8_000_000)
-    assert costs.copying(silent, None) == costs.COPYING + 600
-    assert costs.sound(silent, None) == costs.SOUNDING
+    assert costs.copying(silent) == costs.COPYING + 600
     assert costs.sound(replace(silent, audio_track=1), None) == costs.SOUNDING + 600
     assert costs.packing(silent, None) > costs.packing(replace(silent, duration=60), None) > 4 * costs.PACKING
     assert costs.keyframes(silent, None) > costs.stretch(silent, None)
     assert costs.draft(silent, None) == pytest.approx(0.11 * costs.ladder(silent, None), rel=0.05)
+
+
+def test_work__of_a_step_that_owes_such_a_film_nothing_is_none():
+    short = Facts("video", "avi", 640, 360, duration=6, frame_rate=30, bit_rate=8_000_000)
+    assert [step(short, None) for step in (costs.remuxing, costs.texts, costs.sound, costs.draft)] == [0, 0, 0, 0]
+    all_of_it = replace(short, **FULL)
+    assert all(step(all_of_it, None) for step in (costs.remuxing, costs.texts, costs.sound))
+    assert costs.draft(replace(FILM, duration=600), None)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +148,6 @@ def test_work__of_a_video_grows_with_what_each_step_works_on():
 )  # fmt: skip
 def test_pace__is_what_was_measured_when_the_constants_were_fitted(step, size, seconds, took):
     rate = {640: 3_200_000, 1920: 20_300_000}[size[0]]
-    facts = Facts("video", "mov", *size, duration=seconds, frame_rate=30, bit_rate=rate, audio_track=1)
+    facts = Facts(kind="video", width=size[0], height=size[1], duration=seconds, frame_rate=30, bit_rate=rate, **FULL)
     found = pipelines.step_named("video", step)
     assert found.pace * found.work(facts, None) == pytest.approx(took, rel=0.3)

@@ -1,12 +1,14 @@
 """The state machine under whatever order of events Hypothesis can think of.
 
-Workers take messages and finish, fail, sleep past their lease or vanish; messages are lost, doubled and
-stale, and pieces get lost; people cancel, retry, make again, move to the front and delete. Whatever happens:
+Workers take messages and finish, fail, meet an outage, sleep past their lease or vanish, also between their
+files and their rows; messages are lost, doubled and stale, and pieces get lost; people cancel, retry, make
+again, move to the front and delete. Whatever happens:
 
 - each output is published once for each time it was owed, and its row has its file;
 - what is made of parts is made of all of them, in their order;
 - no owner has more than a window of jobs in a list, but for what was moved to the front;
-- a run that has ended stays as it is, unless somebody asks for more;
+- a run that has ended stays as it is, unless somebody asks for more, and its owner is owed one notice of it;
+- no outage is counted as a job's error;
 - nothing owed is forgotten: once the faults stop every run ends, and no file is left that no row knows.
 """
 
@@ -23,7 +25,7 @@ from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processing import doorbells, lines, parts, pipelines, publishing, runner, storage, summary, sweeping
+from processing import doorbells, lines, notices, parts, pipelines, publishing, runner, storage, summary, sweeping
 from processing.bridge import connection
 from processing.errors import Corrupt
 from processing.facts import Facts, Made, Order, Part, Piece, Product
@@ -52,7 +54,9 @@ EVENTS = {
     "overtaken": 3,
     "fail": 3,
     "refuse": 1,
+    "meet_outage": 2,
     "vanish": 2,
+    "vanish_publishing": 2,
     "sleep": 2,
     "forget": 1,
     "hand_back": 1,
@@ -69,10 +73,15 @@ EVENTS = {
 event = st.tuples(st.sampled_from([name for name, weight in EVENTS.items() for _ in range(weight)]), st.integers(0, 9))
 
 
+class Killed(BaseException):
+    """The process is no more: whatever it had begun in the database is rolled back, and its files stay."""
+
+
 class Engine:
     """Steps that take no time, and end as it is told."""
 
     error: Exception | None = None
+    is_killed_publishing = False
 
     def __init__(self) -> None:
         self.meanwhile: list[Callable[[], None]] = []  # what happens once while it is at work
@@ -165,7 +174,7 @@ class Service:
         """Also what a worker does that has lost its lease meanwhile, and does not know."""
         for job in one_of(self.held, number):
             self.held.remove(job)
-            with suppress(JobLost, Run.DoesNotExist):
+            with suppress(JobLost, Run.DoesNotExist, Killed):
                 runner.attempt(job)
 
     def overtaken(self, number: int) -> None:
@@ -190,6 +199,18 @@ class Service:
         engine.error = Corrupt(reason="torn")
         self.finish(number)
         engine.error = None
+
+    def meet_outage(self, number: int) -> None:
+        before = Counter(dict(Job.objects.values_list("pk", "errors")))
+        engine.error = ConnectionResetError("the store hung up")
+        self.finish(number)
+        engine.error = None
+        assert Counter(dict(Job.objects.values_list("pk", "errors"))) <= before, "an outage was counted"
+
+    def vanish_publishing(self, number: int) -> None:
+        engine.is_killed_publishing = True
+        self.finish(number)
+        engine.is_killed_publishing = False
 
     def vanish(self, number: int) -> None:
         for job in one_of(self.held, number):
@@ -249,6 +270,8 @@ class Service:
             assert self.ended.get(run.pk, run.status) == run.status, "left its end, and nobody asked"
             if run.status in RunStatus.final():
                 self.ended[run.pk] = run.status
+            if run.status in notices.WORTH_A_MAIL:
+                assert run.notices.filter(outcome=run.status).count() == 1, "its owner is not told, or twice"
 
     def settle(self) -> None:
         """The faults stop. Everything must end by the sweep and working workers alone."""
@@ -307,6 +330,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def record(job: Job, made: Made, item: Any) -> None:
         record_file(job, made, item)
+        if engine.is_killed_publishing:
+            raise Killed
         published[job.run.original_id, made.preset] += 1
         data = storage.text(item.key)
         if made.preset == "joined" and data != WHOLE:

@@ -9,7 +9,7 @@ from django.core import mail
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
-from processing import doorbells, heartbeat, pipelines, runner, storage, sweeping
+from processing import doorbells, heartbeat, notices, pipelines, runner, storage, sweeping
 from processing.bridge import connection
 from processing.errors import Corrupt
 from processing.facts import Order, Product
@@ -318,11 +318,11 @@ def test_notice__one_mail_for_all_that_ended_within_the_minute(upload):
     for run in Run.objects.all():
         runner.advance(run.pk)
     assert Notice.objects.count() == 3
-    runner.summary.notices.send_owed()
+    notices.send_owed()
     assert not mail.outbox, "others may still finish within the minute"
     Notice.objects.update(owed_at=now() - timedelta(minutes=2))
-    runner.summary.notices.send_owed()
-    runner.summary.notices.send_owed()
+    notices.send_owed()
+    notices.send_owed()
     assert len(mail.outbox) == 1
     assert all(original.name in mail.outbox[0].body for original in originals)
 
@@ -331,7 +331,6 @@ def test_notice__a_mail_whose_sender_died_goes_once_more_as_it_was(upload, monke
     upload()
     work()
     Notice.objects.update(owed_at=now() - timedelta(minutes=2))
-    notices = runner.summary.notices
     with monkeypatch.context() as patch:  # sent, and killed before that was written down
         patch.setattr(QuerySet, "update", dying_at("sent_at"))
         with pytest.raises(Killed):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from processing import lines, queues, speeds, standing, worker
+from processing import hands, lines, queues, speeds, standing, worker
 from processing.bridge import connection
 from processing.models import Job, JobStatus, Run, RunStatus, Speed
 from processing.standing import Lines, Standing, Waiting
@@ -67,7 +67,17 @@ def test_position__who_is_at_work_is_in_no_line(upload):
     assert stand(original).position is None
 
 
-def test_position__of_what_is_held_counts_the_list_and_the_owners_turns(upload, bob):
+def test_position__of_what_is_held_is_behind_the_list_and_what_its_owner_has_before_it(upload, bob):
+    alices = [upload() for _ in range(lines.WINDOW + 5)]
+    upload(owner=bob)
+    places = [stand(original).position for original in alices[lines.WINDOW :]]
+    assert places[0] == lines.WINDOW + 2, "let in as the first is begun"
+    assert places == sorted(places)
+    assert places[-1] > lines.WINDOW + 2 + 5, "the older ones' second steps are let in before its first"
+
+
+def test_position__of_what_is_held_of_many_counts_the_list_and_the_owners_turns(upload, bob, monkeypatch):
+    monkeypatch.setattr(standing, "PLAYED", 0)
     alices = [upload() for _ in range(lines.WINDOW + 5)]
     bobs = [upload(owner=bob) for _ in range(lines.WINDOW + 2)]
     listed = 2 * lines.WINDOW
@@ -104,16 +114,39 @@ def test_seconds__are_shared_among_the_hands(upload):
     originals = [upload() for _ in range(6)]
     alone = INSPECT + RENDER
     with_two = stand(originals[-1]).seconds
-    assert with_two == pytest.approx(5 * alone / 2 + alone, abs=0.1)
+    assert with_two == pytest.approx(6 * alone / 2, abs=0.1)
     worker.be_present(["images"], 1)
-    assert stand(originals[-1]).seconds == pytest.approx(5 * alone + alone, abs=0.1)
+    assert stand(originals[-1]).seconds == pytest.approx(6 * alone, abs=0.1)
+
+
+def test_seconds__hands_share_the_cores_of_their_machines(upload, monkeypatch):
+    monkeypatch.setattr(worker, "name", "images@here/1")
+    originals = [upload() for _ in range(6)]
+    worker.be_present(["images"], 2, cores=1)
+    assert stand(originals[-1]).seconds == pytest.approx(6 * (INSPECT + RENDER), abs=0.1)
+    monkeypatch.setattr(worker, "name", "videos@here/2")
+    worker.be_present(["videos"], 2, cores=1)
+    assert queues.cores() == 1, "one machine, whatever number of workers"
+    monkeypatch.setattr(worker, "name", "images@there/3")
+    worker.be_present(["images"], 2, cores=1)
+    assert queues.cores() == 2
+
+
+def test_seconds__of_many_are_shared_among_hands_and_cores_too(upload, monkeypatch):
+    monkeypatch.setattr(standing, "PLAYED", 0)
+    monkeypatch.setattr(worker, "name", "images@here/1")
+    originals = [upload() for _ in range(12)]
+    worker.be_present(["images"], 2, cores=2)
+    with_two = stand(originals[-1]).seconds
+    worker.be_present(["images"], 2, cores=1)
+    assert stand(originals[-1]).seconds == pytest.approx(2 * with_two)
 
 
 def test_seconds__of_bobs_do_not_count_all_of_alices(upload, bob):
     for _ in range(30):
         upload()
     flood = 30 * (INSPECT + RENDER) / 2
-    assert stand(upload(owner=bob)).seconds < flood / 3
+    assert stand(upload(owner=bob)).seconds < flood / 2
 
 
 def test_seconds__of_the_last_of_a_flood_count_all_before(upload):
@@ -129,14 +162,16 @@ def test_standing__of_who_has_ended_is_none_and_costs_nothing(upload, django_ass
         assert Lines.read([run]).of(run) == Standing()
 
 
-def test_read__is_as_many_queries_for_many_runs_as_for_one(upload, bob, django_assert_num_queries):
+def test_read__is_as_many_queries_for_many_runs_as_for_one(upload, bob, monkeypatch, django_assert_num_queries):
     for _ in range(lines.WINDOW + 3):
         upload()
         upload(owner=bob)
     runs = list(Run.objects.prefetch_related("jobs"))
-    with django_assert_num_queries(4):
-        found = Lines.read(runs)
-        assert all(found.of(run).seconds for run in runs)
+    for played, queries in ((standing.PLAYED, 3), (0, 4)):
+        monkeypatch.setattr(standing, "PLAYED", played)
+        with django_assert_num_queries(queries):
+            found = Lines.read(runs)
+            assert all(found.of(run).seconds for run in runs)
 
 
 def test_lately__answer_is_given_again_for_as_often_as_it_took(monkeypatch):
@@ -154,7 +189,7 @@ def test_read__sums_are_kept_by_every_page_of_a_process(upload, monkeypatch, dja
     runs = list(Run.objects.prefetch_related("jobs"))
     monkeypatch.setattr(standing, "TIMES", 1e6)
     Lines.read(runs)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         Lines.read(runs)
 
 
@@ -168,6 +203,21 @@ def test_learn__corrects_the_row_and_leaves_others(upload):
     speeds.learn(done)
     assert speeds.measured()["images", "inspect"].pace == pytest.approx(3)
     assert speeds.measured()["images", "thumbnails"].jobs == 50
+
+
+def test_learn__counts_the_seconds_of_a_core(upload, monkeypatch):
+    monkeypatch.setattr(hands, "cores", lambda: 2)
+    done, *others = [job(upload()) for _ in range(6)]
+    for number, other in enumerate(others):  # three beside it, and two on another machine
+        set_running(other.run.original, "inspect", 0, 1)
+        Job.objects.filter(pk=other.pk).update(worker=f"images@{'here' if number < 3 else 'there'}/{number}")
+    begun = now()
+    times = {"started_at": begun, "finished_at": begun + timedelta(seconds=3)}
+    Job.objects.filter(pk=done.pk).update(**times, work=1, worker="images@here/9")
+    done.refresh_from_db()
+    Speed.objects.filter(step="inspect").delete()
+    speeds.learn(done)
+    assert speeds.measured()["images", "inspect"].pace == pytest.approx(3 * 2 / 4)
 
 
 def test_backlog__is_the_same_by_row_and_by_sum(upload):

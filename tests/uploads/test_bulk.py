@@ -100,3 +100,21 @@ def test_delete__from_the_desk_needs_leave_to_mend(client, alice, bob):
 def test_delete__not_by_a_link_and_not_by_strangers(client, bob):
     assert client.get(MINE).status_code == 405
     assert client.post(MINE, {"scope": "all"}).url.startswith("/accounts/login/")
+
+
+def test_delete__thousands_of_ticks(client, alice):
+    original = an_original(alice)
+    assert "Delete 1 original?" in ask(client, MINE, ids=[original.pk, *range(3000)])
+
+
+def test_delete__what_somebody_else_has_deleted_meanwhile(client, alice, monkeypatch):
+    first, second = an_original(alice, "first.jpg"), an_original(alice, "second.jpg")
+    forget = bulk.keeping.forget
+
+    def late(original):
+        Original.objects.filter(pk=first.pk).delete()
+        forget(original)
+
+    monkeypatch.setattr(bulk.keeping, "forget", late)
+    sure(client, MINE, ids=[first.pk, second.pk])
+    assert not Original.objects.exists()

@@ -22,13 +22,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from processing.errors import MediaError
-from uploads.api import REFUSALS
 from uploads.auth import Forged, caller, request_of
 from uploads.intake import receiving, tus
 from uploads.intake.incoming import BLOCK, Lost
 from uploads.intake.receiving import SAVE_EVERY, Held, Mismatch, Receiver, TooMany
 from uploads.intake.tus import Chunk, Refused
 from uploads.models import Upload
+from uploads.refusals import STATUSES
 
 FILES = "/files/"
 HANDS = 16  # threads: disks and stores are waited for in them; each holds a connection to the database
@@ -88,7 +88,7 @@ class Exchange:
         try:
             return await known[method](self)
         except MediaError as error:
-            raise Refused(REFUSALS.get(error.code, 400), error.code, str(error), error.details) from error
+            raise Refused(STATUSES.get(error.code, 400), error.code, str(error), error.details) from error
 
     @property
     def upload_id(self) -> str:

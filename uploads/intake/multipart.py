@@ -9,9 +9,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Field, Router, Schema, Status
 
 from uploads import tasks
+from uploads.idempotency import idempotent
 from uploads.intake import direct, incoming, receiving
 from uploads.models import Upload
-from uploads.representation import OriginalOut, Refusal
+from uploads.representation import OriginalOut
 
 router = Router(tags=["multipart"])
 
@@ -46,19 +47,17 @@ class SignedOut(Schema):
     bytes: int
 
 
-UNKNOWN = {401: Refusal, 404: Refusal, 422: Refusal}
-
-
-@router.post("", response={201: MultipartOut, 400: Refusal, 403: Refusal, 413: Refusal, **UNKNOWN}, summary="Begin")
-def create(request: HttpRequest, wanted: MultipartIn) -> Status[dict[str, Any]]:
+@router.post("", response={201: MultipartOut, 404: None, 413: None}, summary="Begin")
+@idempotent
+def create(request: HttpRequest, wanted: MultipartIn) -> Status[MultipartOut]:
     """A multipart upload in the store. Sign its parts, send them, complete it."""
     if not direct.is_offered():
         raise Http404
     metadata = "" if wanted.modified is None else f"modified {b64encode(str(wanted.modified).encode()).decode()}"
-    return Status(201, shown(direct.create(request.user, wanted.name, wanted.bytes, metadata)))
+    return Status(201, MultipartOut(**shown(direct.create(request.user, wanted.name, wanted.bytes, metadata))))
 
 
-@router.get("/{upload_id}", response={200: PartsOut, **UNKNOWN}, summary="What has arrived")
+@router.get("/{upload_id}", response={200: PartsOut}, summary="What has arrived")
 def detail(request: HttpRequest, upload_id: UUID) -> dict[str, Any]:
     """The parts the store has, and the original once it is one."""
     upload = found(request, upload_id)
@@ -66,7 +65,7 @@ def detail(request: HttpRequest, upload_id: UUID) -> dict[str, Any]:
     return {**shown(upload), "parts": [vars(part) for part in there]}
 
 
-@router.post("/{upload_id}/parts/{number}", response={200: SignedOut, **UNKNOWN}, summary="Sign a part")
+@router.post("/{upload_id}/parts/{number}", response={200: SignedOut}, summary="Sign a part")
 def sign(request: HttpRequest, upload_id: UUID, number: int) -> dict[str, Any]:
     """An address for this part, from 1, and for exactly its size."""
     upload = found(request, upload_id)
@@ -77,13 +76,13 @@ def sign(request: HttpRequest, upload_id: UUID, number: int) -> dict[str, Any]:
 
 @router.post(
     "/{upload_id}/complete",
-    response={201: OriginalOut, 202: MultipartOut, 409: Refusal, 415: Refusal, **UNKNOWN},
+    response={201: OriginalOut, 202: MultipartOut, 409: None, 415: None},
     summary="End",
 )
 def complete(request: HttpRequest, upload_id: UUID) -> Any:
     """The original; or 202 while a large file's bytes are read once more: ask again until `original_id` is there."""
-    from uploads.api import refuse
     from uploads.api import shown as original_shown
+    from uploads.refusals import refuse
 
     upload = found(request, upload_id)
     try:
@@ -99,7 +98,7 @@ def complete(request: HttpRequest, upload_id: UUID) -> Any:
     return Status(201, original_shown(request, cast("UUID", upload.original_id)))
 
 
-@router.delete("/{upload_id}", response={204: None, **UNKNOWN}, summary="Give up")
+@router.delete("/{upload_id}", response={204: None}, summary="Give up")
 def abort(request: HttpRequest, upload_id: UUID) -> Status[None]:
     """The parts go. An original that it has become stays."""
     receiving.forget(found(request, upload_id))
@@ -127,7 +126,7 @@ def complete_for_page(request: HttpRequest, upload_id: UUID) -> Any:
     return in_xml(f"<CompleteMultipartUploadResult>{named}</CompleteMultipartUploadResult>")
 
 
-@router.delete("/{upload_id}/s3", response={204: None, **UNKNOWN}, include_in_schema=False)
+@router.delete("/{upload_id}/s3", response={204: None}, include_in_schema=False)
 def abort_for_page(request: HttpRequest, upload_id: UUID) -> Status[None]:
     return abort(request, upload_id)
 

@@ -1,20 +1,20 @@
-"""`/api/originals/ID/shares` and `/api/originals/zip`, for programs."""
+"""`/api/originals/ID/shares` and `/api/download`, for programs."""
 
 from datetime import datetime
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.utils.timezone import now
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 from pydantic import AwareDatetime, field_validator
 
+from uploads.idempotency import idempotent
 from uploads.models import Share
 from uploads.reach import mendable
-from uploads.representation import Refusal
-from uploads.sharing import shares
+from uploads.sharing import shares, zips
 
 router = Router(tags=["shares"])
-UNKNOWN = {401: Refusal, 404: Refusal, 422: Refusal}
+downloads = Router(tags=["originals"])
 
 
 class ShareIn(Schema):
@@ -32,6 +32,10 @@ class ShareIn(Schema):
         return moment
 
 
+class Ids(Schema):
+    ids: list[UUID] = Field(min_length=1, max_length=zips.MOST)
+
+
 class ShareOut(Schema):
     id: UUID
     url: str = Field(examples=["https://media.example.org/s/Xn2vQb0mVJ0eIuXlqB8n5oJc1bBqk3aT"])
@@ -41,13 +45,25 @@ class ShareOut(Schema):
     expires_at: datetime | None
 
 
-@router.get("/{original_id}/shares", response={200: list[ShareOut], **UNKNOWN}, summary="List links")
+@downloads.get(
+    "",
+    response={200: None},
+    summary="Several originals as a zip",
+    openapi_extra={"responses": {200: {"description": "the zip", "content": {"application/zip": {}}}}},
+)
+def download(request: HttpRequest, ids: Query[Ids]) -> StreamingHttpResponse:
+    """The files as they were uploaded, under their names, made while it is sent; its length is told before."""
+    return zips.answer(request, ids.ids)
+
+
+@router.get("/{original_id}/shares", response={200: list[ShareOut]}, summary="List links")
 def index(request: HttpRequest, original_id: UUID) -> list[ShareOut]:
     """The links that open this original, newest first."""
     return [represent(request, share) for share in shares.live(mendable(request, original_id))]
 
 
-@router.post("/{original_id}/shares", response={201: ShareOut, 400: Refusal, **UNKNOWN}, summary="Make a link")
+@router.post("/{original_id}/shares", response={201: ShareOut}, summary="Make a link")
+@idempotent
 def make(request: HttpRequest, original_id: UUID, wanted: ShareIn) -> Status[ShareOut]:
     """Whoever has it sees the renditions, and never the original, without an account."""
     original = mendable(request, original_id)
@@ -57,7 +73,7 @@ def make(request: HttpRequest, original_id: UUID, wanted: ShareIn) -> Status[Sha
     return Status(201, represent(request, share))
 
 
-@router.delete("/{original_id}/shares/{share_id}", response={204: None, **UNKNOWN}, summary="Revoke a link")
+@router.delete("/{original_id}/shares/{share_id}", response={204: None}, summary="Revoke a link")
 def revoke(request: HttpRequest, original_id: UUID, share_id: UUID) -> Status[None]:
     """It closes at once; what caches have kept of a link without a password stays there as long as they like."""
     if not shares.revoke(mendable(request, original_id), share_id):

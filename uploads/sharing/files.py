@@ -25,7 +25,7 @@ from uploads.auth import request_of
 from uploads.models import Share
 from uploads.sharing import shares
 
-PLACE = re.compile(r"/s/(?P<token>[^/]+)/(?P<preset>[^/]+)/(?P<name>[^/]+)")
+PLACE = re.compile(r"/s/(?P<token>[\w-]+)/(?P<preset>[\w-]+)/(?P<name>[\w.-]+)", re.ASCII)
 FOR_EVER = 365 * 86_400  # seconds; what `immutable` needs beside it
 FOR_NOW = 300  # seconds an address that names no version may be behind, after a file was made again
 REDIRECT = 900  # seconds; the store's addresses are good for four times as long

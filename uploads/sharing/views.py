@@ -1,4 +1,4 @@
-"""The page a link leads to, and what an original's own page does with its links."""
+"""The page a link leads to, what an original's own page does with its links, and the zip of a selection."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,7 +7,8 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
 from django.utils.translation import gettext
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from uploads.models import Share
 from uploads.reach import mendable
 from uploads.representation import originals
-from uploads.sharing import shares
+from uploads.sharing import shares, zips
 
 LASTING = [(1, _("A day")), (7, _("A week")), (30, _("A month")), (0, _("Until it is revoked"))]
 
@@ -102,3 +103,17 @@ def shown(request: HttpRequest, original_id: UUID) -> HttpResponse:
     if "HX-Request" not in request.headers:
         return redirect(f"/originals/{original_id}#links")
     return render(request, "uploads/sharing/links.html", {"original": mendable(request, original_id)})
+
+
+@require_POST
+@login_required
+def download(request: HttpRequest) -> HttpResponseBase:
+    """What is selected, as a zip."""
+    ids = request.POST.getlist("ids")
+    if len(ids) > zips.MOST:
+        messages.error(request, gettext("Download at most %(most)s at once.") % {"most": zips.MOST})
+        return redirect("uploads:home")
+    try:
+        return zips.answer(request, [UUID(original_id) for original_id in ids])
+    except ValueError as error:
+        raise Http404 from error

@@ -16,7 +16,7 @@ import "./sure.js";
 import "./times.js";
 
 paintPlaceholders(document);
-document.addEventListener("htmx:afterSettle", () => {
+document.addEventListener("htmx:afterSwap", () => { // before it is painted
   mergeDays();
   paintPlaceholders(document);
 });

@@ -44,7 +44,7 @@ export function mergeDays() {
     if (seen.has(card.dataset.originalId)) card.remove();
     seen.add(card.dataset.originalId);
   }
-  for (const day of document.querySelectorAll(".day")) {
+  for (const day of document.querySelectorAll("#gallery .day")) {
     const before = day.previousElementSibling;
     if (before?.dataset.day !== day.dataset.day) continue;
     before.querySelector(".cards").append(...day.querySelector(".cards").children);
@@ -55,7 +55,7 @@ export function mergeDays() {
 }
 
 export function removeEmptyDays() {
-  for (const day of document.querySelectorAll(".day")) {
+  for (const day of document.querySelectorAll("#gallery .day")) {
     if (!day.querySelector(".card")) day.remove();
   }
 }

@@ -1,5 +1,6 @@
 // Uploads that broke off with their page: the server knows how far they came, and the same file goes on with them.
 import { head, lockOf, terminate } from "./uplink.js";
+import { size, word } from "./words.js";
 
 const rows = () => [...document.querySelectorAll("#unfinished [data-settled]")];
 
@@ -26,11 +27,18 @@ async function settle(row) {
   row.dataset.settled = "";
 }
 
+function tell(row, offset) {
+  row.querySelector("progress").value = offset;
+  const facts = row.querySelector(".facts");
+  const [, ...rest] = facts.textContent.split(" · ");
+  facts.textContent = [word("of", { DONE: size(offset), TOTAL: size(Number(row.dataset.bytes)) }), ...rest].join(" · ");
+}
+
 async function look(row) {
   const answer = await head(row.dataset.url).catch(() => null);
   const offset = Number(answer?.headers.get("Upload-Offset") ?? 0);
   if (answer && (!answer.ok || offset === Number(row.dataset.bytes))) row.remove();
-  else if (answer) row.querySelector("progress").value = offset;
+  else if (answer) tell(row, offset);
 }
 
 export async function giveUp(row) {

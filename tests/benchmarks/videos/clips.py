@@ -1,12 +1,14 @@
 """Clips to measure on: photos of Debian's wallpaper packages, panned over and grained as a camera would."""
 
 import subprocess
+import sys
 from pathlib import Path
 
+PACKAGES = Path(__file__).parents[3] / ".venv-bench/lib"
 PHOTOS = Path("/usr/share/backgrounds")
 SCENE = 5  # seconds of each photo: hard cuts and slow pans, as people film
 FRAME = "scale={wide}:{high}:force_original_aspect_ratio=increase,crop={wide}:{high}"
-PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls=5:allf=t,setsar=1,format=yuv420p"
+PAN = "crop={w}:{h}:x='(iw-ow)*t/{scene}':y='(ih-oh)*(1-t/{scene})',noise=alls={grain}:allf=t,setsar=1,format=yuv420p"
 
 
 def run(*words) -> str:
@@ -14,7 +16,13 @@ def run(*words) -> str:
     return subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stderr
 
 
-def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: str = "null") -> Path:
+def with_vmaf() -> Path:
+    """An ffmpeg with libvmaf: that of the package imageio-ffmpeg, as Debian's has none."""
+    found = next(PACKAGES.glob("python*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*"), None)
+    return found or sys.exit("there is no ffmpeg with libvmaf: make .setup-bench, or say which by --measure")
+
+
+def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: str = "null", *, grain: int = 5) -> Path:
     """An H.264 and AAC film of that size and length, a keyframe each second; made where it is missing."""
     if path.exists():
         return path
@@ -29,7 +37,7 @@ def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: st
     used = min(scenes, len(photos), 6)
     for number in range(used):
         inputs += ["-i", photos[number * len(photos) // used]]
-        graph.append(f"[{number}]{large},{still},{PAN.format(w=width, h=height, scene=SCENE)}[v{number}]")
+        graph.append(f"[{number}]{large},{still},{PAN.format(w=width, h=height, scene=SCENE, grain=grain)}[v{number}]")
     together = "".join(f"[v{number}]" for number in range(used))
     once = path.with_suffix(".once.mp4")
     graph.append(f"{together}concat=n={used},setpts=N/{rate}/TB[v]")

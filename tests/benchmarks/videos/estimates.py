@@ -1,22 +1,27 @@
-"""How near the seconds that the service foretells come to what it then takes: real workers, a mixed load.
+"""How near the place in line and the seconds left that the service foretells come to what then happens.
 
     python -m tests.benchmarks.videos.estimates [rounds]
 
-Each round, two owners send twelve images of 1 to 12 megapixels and three films of 4 to 10 s, at once.
-The first round warms the measures up. In the others `eta_seconds` of everything unfinished is noted
-every half second, and compared with what was really left then. What is left for less than two seconds
-is counted apart: there the half second between two looks is a quarter of it.
+Real workers, a mixed load: each round, two owners send twelve images of 1 to 12 megapixels and three films of
+4 to 10 s, at once. The first round warms the measures up. In the others `eta_seconds` of everything unfinished
+is noted every half second, and compared with what was really left then. What is left for less than two seconds
+is counted apart: there the half second between two looks is a quarter of it. A place in line is compared with
+how many jobs of its queue were really begun until the first of its own was, one more or less let pass.
 """
 
 import json
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 
@@ -32,12 +37,17 @@ CLOSE = 0.3
 
 @dataclass(frozen=True)
 class Foretold:
-    """What the service said of one original at one moment; `at` is seconds since the round began."""
+    """What the service said of one original at one moment: `at` is seconds since the epoch."""
 
     original: str
     kind: str
     at: float
     seconds: float
+    position: int | None
+
+
+# Of each original: which queue each of its jobs was begun on, and when.
+Begun = dict[str, list[tuple[str, float]]]
 
 
 def film(folder: Path, seconds: int, size: str) -> bytes:
@@ -58,34 +68,63 @@ def send_all(clients: Sequence[httpx.Client], folder: Path) -> None:
 
 def watch(clients: Sequence[httpx.Client]) -> tuple[list[Foretold], dict[str, float]]:
     """Look until all have ended: what was foretold, and when each ended."""
-    began, said, ends = time.monotonic(), [], {}
+    said, ends = [], {}
     while True:
         items = [
             item for client in clients for item in client.get("/api/originals", params={"limit": 200}).json()["items"]
         ]
-        at = time.monotonic() - began
+        at = time.time()
         for item in items:
             if item["status"] in FINAL:
                 ends.setdefault(item["id"], at)
             elif item["eta_seconds"] is not None:
-                said.append(Foretold(item["id"], item["kind"], at, item["eta_seconds"]))
+                said.append(Foretold(item["id"], item["kind"], at, item["eta_seconds"], item["queue_position"]))
         if all(item["status"] in FINAL for item in items):
             return said, ends
         time.sleep(LOOK)
 
 
-def compared(said: Sequence[Foretold], ends: dict[str, float]) -> dict[str, object]:
+def begun(data: Path) -> Begun:
+    """As the rows of the service say."""
+    found: Begun = {}
+    asked = (
+        "select run.original_id, job.queue, job.started_at from processing_job job"
+        " join processing_run run on run.id = job.run_id where job.started_at is not null order by job.started_at"
+    )
+    with closing(sqlite3.connect(f"file:{data}?mode=ro", uri=True)) as database:
+        for original, queue, started in database.execute(asked):
+            at = datetime.fromisoformat(started).replace(tzinfo=UTC).timestamp()
+            found.setdefault(str(UUID(original)), []).append((queue, at))
+    return found
+
+
+def places(said: Sequence[Foretold], jobs: Begun) -> list[tuple[int, int]]:
+    """(foretold, real) places in line."""
+    found = []
+    for item in said:
+        own = next(((queue, at) for queue, at in jobs[item.original] if at > item.at), None)
+        if item.position is not None and own:
+            queue, first = own
+            others = [at for each in jobs.values() for where, at in each if where == queue and item.at < at < first]
+            found.append((item.position, 1 + len(others)))
+    return found
+
+
+def compared(said: Sequence[Foretold], ends: dict[str, float], jobs: Begun) -> dict[str, object]:
     """How near: medians of foretold / real, and the share within CLOSE (or a second, of what is short)."""
     pairs = [(item.seconds, ends[item.original] - item.at) for item in said if ends[item.original] > item.at]
     long = [(seconds, real) for seconds, real in pairs if real >= SHORT]
     short = [(seconds, real) for seconds, real in pairs if real < SHORT]
     ratios = sorted(seconds / real for seconds, real in long)
+    lines = places(said, jobs)
     return {
         "foretold": len(pairs),
         "median_ratio": round(statistics.median(ratios), 2) if ratios else None,
         "tenths": [round(ratios[len(ratios) * tenth // 10], 2) for tenth in (1, 9)] if ratios else None,
         "within_30_percent": share(abs(seconds / real - 1) <= CLOSE for seconds, real in long),
         "short_within_a_second": share(abs(seconds - real) <= 1 for seconds, real in short),
+        "places": len(lines),
+        "places_within_30_percent": share(abs(place - real) <= max(1, CLOSE * real) for place, real in lines),
     }
 
 
@@ -103,8 +142,9 @@ def main(rounds: int) -> None:
                 for number in range(rounds + 1):
                     send_all((alice, bob), Path(folder))
                     said, ends = watch((alice, bob))
+                    jobs = begun(service.data / "mediaweb.sqlite3")
                     for kind in ("image", "video"):
-                        found = compared([item for item in said if item.kind == kind], ends)
+                        found = compared([item for item in said if item.kind == kind], ends, jobs)
                         line = {"round": number or "warm-up", "kind": kind, **found}
                         sys.stdout.write(json.dumps(line) + "\n")
                         sys.stdout.flush()

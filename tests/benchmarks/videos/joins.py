@@ -5,6 +5,7 @@
 The picture flashes white and the sound beeps every ten seconds, so that the two can be held together.
 """
 
+import csv
 import json
 import re
 import statistics
@@ -18,7 +19,7 @@ from pathlib import Path
 from processing import presets
 from processing.engines import audio, ladder, packaging, videos
 from processing.facts import Limits, Order
-from tests.benchmarks.videos.clips import clip, run
+from tests.benchmarks.videos.clips import clip, run, with_vmaf
 
 SIZE, RATE = (640, 360), 25
 FLASH = "drawbox=c=white:t=fill:enable='lt(mod(t,10),0.2)'"
@@ -66,12 +67,31 @@ def sound(path: Path) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def ssim(made: Path, source: Path) -> list[float]:
-    """SSIM of every frame against the source's."""
-    graph = "[0:v]settb=1/1000,setpts=N[a];[1:v]settb=1/1000,setpts=N[b];[a][b]ssim=stats_file=-"
-    words = ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", made, "-i", source, "-filter_complex", graph]
+def likeness(made: Path, source: Path) -> dict[str, list[float]]:
+    """SSIM and VMAF of every frame against the source's."""
+    log = made.with_suffix(".vmaf")
+    graph = (
+        "[0:v]settb=1/1000,setpts=N,split[a][b];[1:v]settb=1/1000,setpts=N,split[c][d];"
+        f"[a][c]ssim=stats_file=-;[b][d]libvmaf=log_fmt=csv:log_path={log}:n_threads=2"
+    )
+    words = [with_vmaf(), "-nostdin", "-loglevel", "error", "-i", made, "-i", source, "-filter_complex", graph]
     said = subprocess.run([*words, "-f", "null", "-"], check=True, capture_output=True, text=True).stdout
-    return [float(value) for value in re.findall(r"All:([\d.]+)", said)]
+    rows = csv.DictReader(log.read_text().splitlines())
+    return {
+        "ssim": [float(value) for value in re.findall(r"All:([\d.]+)", said)],
+        "vmaf": [float(row["vmaf"]) for row in rows],
+    }
+
+
+def at_joins(values: list[float], near: list[bool]) -> dict[str, float]:
+    """Their mean near the joins and elsewhere, and the worst near them."""
+    close = [value for value, is_near in zip(values, near, strict=True) if is_near]
+    return {
+        "near_joins": statistics.mean(close),
+        "worst_near_joins": min(close),
+        "elsewhere": statistics.mean(value for value, is_near in zip(values, near, strict=True) if not is_near),
+        "whole": statistics.mean(values),
+    }
 
 
 def apart(path: Path) -> float:
@@ -93,20 +113,14 @@ def measure(folder: Path, minutes: float, parts: int) -> dict:
     work = videos.cutting.work(frames, SIZE[0] * SIZE[1], SIZE[0] * SIZE[1])
     joined, starts = in_parts(replace(order, limits=Limits(part=work / parts)), folder / "parts")
     one, many = times(whole), times(joined)
-    values = ssim(joined, source)
     near = [any(abs(time - start) <= AROUND for start in starts[1:]) for time in many]
-    before = ssim(whole, source)
+    like = {"one": likeness(whole, source), "parts": likeness(joined, source)}
     return {
         "parts": len(starts), "frames": [len(one), len(many)],
         "times_differ_by_at_most": max(abs(a - b) for a, b in zip(one, many, strict=True)),
         "sound_is_the_same": sound(whole) == sound(joined),
         "flash_and_beep_apart_by_at_most": apart(joined),
-        "ssim": {
-            "near_joins": statistics.mean(value for value, at in zip(values, near, strict=True) if at),
-            "elsewhere": statistics.mean(value for value, at in zip(values, near, strict=True) if not at),
-            "one_process_at_the_same_frames": statistics.mean(v for v, at in zip(before, near, strict=True) if at),
-            "one_process_elsewhere": statistics.mean(v for v, at in zip(before, near, strict=True) if not at),
-        },
+        **{f"{name}_{way}": at_joins(values, near) for way, both in like.items() for name, values in both.items()},
         "bytes": [whole.stat().st_size, joined.stat().st_size],
     }  # fmt: skip
 

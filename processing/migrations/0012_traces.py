@@ -4,8 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('processing', '0008_mails'),
-        ('processing', '0009_saved_views'),
+        ('processing', '0011_mailbox'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('processing', '0007_outages'),
+        ('processing', '0008_quarantine'),
     ]
 
     operations = [

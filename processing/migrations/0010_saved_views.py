@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("processing", "0008_quarantine"),
+        ("processing", "0009_mails"),
     ]
 
     operations = [

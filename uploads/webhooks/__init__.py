@@ -1,0 +1,1 @@
+"""Webhooks: an owner's own address is told, signed, of each outcome of each original."""
