@@ -71,7 +71,7 @@ def visit(service: Service) -> Iterator[Callable[..., Page]]:
     service.client("erin", "editor").close()
     with sync_playwright() as playwright:
         browser = chromium(playwright)
-        page = browser.new_page(viewport=DESK)
+        page = browser.new_page(viewport=DESK, reduced_motion="reduce")  # a colour that fades is none to measure
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("console", lambda line: said.append(line.text) if line.type in {"error", "warning"} else None)
         sign_in(page, service.url, "erin", service.password("erin"))
