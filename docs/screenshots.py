@@ -35,6 +35,8 @@ PAGES = {
     "run": "/status/{film}",
     "run-failed": "/status/{torn}",
     "queues": "/status/queues",
+    "account": "/account/",
+    "webhooks": "/account/webhooks",
     "password": "/accounts/password/change/",
     "missing": "/originals/00000000-0000-0000-0000-000000000000",
 }

@@ -115,7 +115,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs("see_all_runs")
 def drop_view(request: HttpRequest, view_id: int) -> HttpResponse:
-    get_object_or_404(SavedView, owner=request.user, pk=view_id).delete()
+    get_object_or_404(SavedView, owner=request.user.pk, pk=view_id).delete()
     return redirect(f"{reverse('processing:desk')}?{request.GET.urlencode()}")
 
 

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ SEEDS = range(1, 11)
 
 def main() -> int:
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # and take the stage down
     print(running.HEAD, flush=True)  # noqa: T201
     return sum([not one(plan, args.table, args.keep) for plan in planned(args)]) > 0
 

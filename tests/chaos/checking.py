@@ -186,7 +186,9 @@ def told(scene: Scene) -> Counter[str]:
     for path in (scene.stage.data / "mails").glob("*"):
         for text in path.read_text().split(f"\n{ENDED}\n")[:-1]:
             message = email.message_from_string(text.strip(), policy=email.policy.default)
-            mails.setdefault(str(message["Message-ID"]), set()).update(LINK.findall(message.get_content()))
+            text_of = message.get_body(("plain",))
+            found = LINK.findall(text_of.get_content()) if text_of else []
+            mails.setdefault(str(message["Message-ID"]), set()).update(found)
     return Counter(original for named in mails.values() for original in named)
 
 

@@ -68,11 +68,11 @@ def torn_film() -> bytes:
 
 
 MEDIA = {
-    "photo": Medium("IMG_1.JPG", 4, photo(640, 480)),
-    "large": Medium("large.jpg", 3, photo(2400, 1800)),
+    "photo": Medium("IMG_1.JPG", 7, photo(640, 480)),
+    "large": Medium("large.jpg", 2, photo(2400, 1800)),
     "animation": Medium("wave.gif", 2, animation),
-    "walk": Medium("walk.mp4", 4, film(2, "320x180")),
-    "film": Medium("film.mp4", 3, film(6, "640x360")),
+    "walk": Medium("walk.mp4", 2, film(2, "320x180")),
+    "film": Medium("film.mp4", 1, film(4, "640x360")),
     "torn photo": Medium("torn.jpg", 1, torn_photo, "corrupt"),
     "torn film": Medium("torn.mp4", 1, torn_film, "corrupt"),
     "text": Medium("text.jpg", 1, lambda: b"no picture at all, whatever it is called", "unsupported_type", True),

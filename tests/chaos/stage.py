@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from mediaweb import embedded
 from tests import postgres
@@ -162,7 +163,7 @@ class Stage(Service):
 
     def send_stale(self, number: int) -> bool:
         """Messages for jobs and runs of long ago, of now, and of never."""
-        with suppress(redis.RedisError, OSError), self.sender() as app:
+        with suppress(redis.RedisError, OperationalError, OSError), self.sender() as app:
             for id_ in range(number % 40, number % 40 + 60):
                 name = TASKS[id_ % 3]
                 queue = {"run_image_job": "images", "run_video_job": "videos"}.get(name, "default")
@@ -180,7 +181,9 @@ class Stage(Service):
             yield app
 
     def fill(self, folder: str) -> bool:
-        """Write the disk under this folder full."""
+        """Write the run's own small disk under this folder full: never another."""
+        if not (self.data / folder).is_mount():
+            return False
         try:
             with self.ballast(folder).open("wb", buffering=0) as file:
                 while file.write(bytes(1 << 16)):

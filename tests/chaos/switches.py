@@ -15,7 +15,7 @@ from typing import Any
 from django.apps import AppConfig
 
 FOLDER = "switches"
-DWELL = 0.4  # seconds that a job takes longer, before its engine and after: small work is hard to hit
+DWELL = 0.3  # seconds that a job takes longer, before its engine and after: small work is hard to hit
 HELD_FOR = 60  # seconds: a held job goes on by itself, should whoever holds it be gone
 
 # Where a wait is long by default, a run of a minute has another. The quarantine counts crashes and losses, and here

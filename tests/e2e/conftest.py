@@ -39,7 +39,7 @@ def service(make_service: Callable[..., Service]) -> Service:
     return make_service()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cutting_service(make_service: Callable[..., Service]) -> Service:
     """A service that cuts films small, whose workers have one hand each."""
     return make_service(MEDIAWEB_PART_SECONDS="0.25", HANDS="1")

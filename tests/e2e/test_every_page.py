@@ -26,6 +26,7 @@ PATHS = [
     "/status/?status=failed",
     "/status/{film}",
     "/status/{torn}",
+    "/status/{film}/jobs/{job}",
     "/status/queues",
     "/account/",
     "/account/webhooks",
@@ -58,8 +59,8 @@ def ids(service: Service, phone_photo, clip) -> dict[str, str]:
     with service.client("erin", "editor") as client:
         files = {"photo": phone_photo, "film": clip(), "torn": phone_photo[:20_000]}
         found = {name: send(client, data, f"{name}.bin") for name, data in files.items()}
-        until(lambda: all_final(client, found.values()), 90)
-    return found
+        _, film, _ = until(lambda: all_final(client, found.values()), 90)
+    return found | {"job": str(film["jobs"][0]["id"])}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def visit(service: Service) -> Iterator[Callable[..., Page]]:
     service.client("erin", "editor").close()
     with sync_playwright() as playwright:
         browser = chromium(playwright)
-        page = browser.new_page(viewport=DESK)
+        page = browser.new_page(viewport=DESK, reduced_motion="reduce")  # a colour that fades is none to measure
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("console", lambda line: said.append(line.text) if line.type in {"error", "warning"} else None)
         sign_in(page, service.url, "erin", service.password("erin"))

@@ -426,6 +426,7 @@ def test_mail__says_what_failed_and_why(alice):
         "owner": alice,
         "ready": [a_run(alice, "ok.jpg")],
         "base_url": "https://m.example",
+        "most": 9,
         "failed": [a_run(alice, "it's <bad>.jpg", status="failed", code="corrupt", reason="truncated")],
     }
     subject = render_to_string("processing/mail/outcomes_subject.txt", context).strip()

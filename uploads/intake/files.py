@@ -25,6 +25,7 @@ from processing.errors import MediaError
 from uploads.auth import Forged, caller, request_of
 from uploads.intake import receiving, tus
 from uploads.intake.incoming import BLOCK, Lost
+from uploads.intake.line import Line
 from uploads.intake.receiving import SAVE_EVERY, Held, Mismatch, Receiver, TooMany
 from uploads.intake.tus import Chunk, Refused
 from uploads.models import Upload
@@ -64,6 +65,8 @@ class Exchange:
         self.scope, self.receive = scope, receive
         self.headers = Headers(scope=scope)
         self.has_ended = self.is_broken = False  # the body, the line
+        self.line: Line | None = None  # once a large body is read past the server
+        self.read = 0  # bytes of the body
 
     async def answer(self, send: Send) -> None:
         try:
@@ -71,6 +74,8 @@ class Exchange:
         except Refused as refused:
             await self.read_on()
             response = refusal(refused)
+        if self.line and self.line.left:
+            self.line.give_up()
         if not self.is_broken:
             response.headers["Tus-Resumable"] = tus.VERSION
             response.headers.setdefault("Cache-Control", "no-store")
@@ -184,25 +189,52 @@ class Exchange:
         """The body as it comes, gathered until it is worth a write, or a second old."""
         block, began = bytearray(), time.monotonic()
         async for data in self.body():
-            block += data
+            if not block and isinstance(data, bytearray):
+                block = data
+            else:
+                block += data
             if len(block) >= BLOCK or time.monotonic() - began > SAVE_EVERY:
                 yield block
                 block, began = bytearray(), time.monotonic()
         if block:
             yield block
 
-    async def body(self) -> AsyncIterator[bytes]:
+    async def body(self) -> AsyncIterator[bytes | bytearray]:
         """What is left of the body, until it ends or breaks off."""
+        heard_at = time.monotonic()
         while not (self.has_ended or self.is_broken):
-            try:
-                async with asyncio.timeout(SILENCE):
-                    message = await self.receive()
-            except TimeoutError:
+            data = await (self.from_line(self.line) if self.line else self.from_server())
+            if data:
+                heard_at = time.monotonic()
+                self.read += len(data)
+                yield data
+            elif time.monotonic() - heard_at > SILENCE:
                 self.is_broken = True
-                return
-            self.is_broken = message["type"] == "http.disconnect"
-            self.has_ended = not message.get("more_body", False)
-            yield message.get("body", b"")
+            if not (self.line or self.has_ended or self.is_broken):
+                self.line = Line.of(self.receive, self.declared - self.read, BLOCK)
+
+    @property
+    def declared(self) -> int:
+        """Bytes of the whole body, where they are told; else 0."""
+        length = self.headers.get("content-length", "")
+        return int(length) if length.isdecimal() and "transfer-encoding" not in self.headers else 0
+
+    async def from_server(self) -> bytes:
+        try:
+            async with asyncio.timeout(SILENCE):
+                message = await self.receive()
+        except TimeoutError:
+            self.is_broken = True
+            return b""
+        self.is_broken = message["type"] == "http.disconnect"
+        self.has_ended = not message.get("more_body", False)
+        return bytes(message.get("body", b""))
+
+    async def from_line(self, line: Line) -> bytearray:
+        data = await line.next(SAVE_EVERY)
+        self.has_ended = line.is_over
+        self.is_broken = line.is_lost and not data and not line.is_over
+        return data
 
     async def read_on(self) -> None:
         left = READ_ON

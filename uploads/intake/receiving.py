@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ from uploads.models import Original, Upload
 from uploads.sniffing import HEAD
 
 log = logging.getLogger(__name__)
+hashers = ThreadPoolExecutor(8, thread_name_prefix="hashing")  # more than there are cores would not be quicker
 
 LEASE = timedelta(seconds=5)  # how long an upload is locked when who receives it is killed, or its line goes dead
 RENEW_AFTER = 2.0  # seconds of silence: who was silent for longer may hold nothing any more
@@ -102,6 +104,7 @@ class Receiver:
             upload.offset, upload.hashing = kept, None
         self.keeper = None if upload.is_whole or upload.direct else incoming.keeper(upload)
         self.digest = digest_of(upload)
+        self.hashing: Future[None] | None = None
         self.room = keeping.room_for(upload.owner) + reserved(upload)
         self.saved_at = self.renewed_at = time.monotonic()
 
@@ -138,10 +141,21 @@ class Receiver:
         upload = self.upload
         upload.offset += len(data)
         if self.digest:
-            self.digest.update(data)
+            self.hash(self.digest, data)
         if not upload.kind:
             upload.head = bytes(upload.head) + bytes(data[: HEAD - len(upload.head)])
             sniff(upload)
+
+    def hash(self, digest: Sha256, data: memoryview) -> None:
+        """Add to the digest in another thread, beside the next write: each takes as long as the other."""
+        self.hashed()
+        self.hashing = hashers.submit(digest.update, data)
+
+    def hashed(self) -> None:
+        """Wait until the digest is that of all bytes so far."""
+        if self.hashing:
+            self.hashing.result()
+            self.hashing = None
 
     def check_lease(self) -> None:
         """Do nothing on a lease that has run out unnoticed, in a process that was stopped."""
@@ -151,6 +165,7 @@ class Receiver:
     def save(self) -> None:
         """Write down how much is kept. Raises Lost."""
         upload = self.upload
+        self.hashed()
         upload.hashing = self.digest.state if self.digest else None
         kept = ("offset", "head", "kind", "hashing", "store_id", "parts", "length")
         self.change(
@@ -198,6 +213,7 @@ class Receiver:
         if upload.direct and not upload.kind:
             upload.head = next(incoming.blocks(upload.key))[:HEAD]
         sniff(upload)
+        self.hashed()
         sha256 = self.digest.hexdigest() if self.digest else self.read_again()
         original = Original(
             owner=upload.owner, name=upload.name, kind=upload.kind, bytes=upload.offset, sha256=sha256, key=upload.key
@@ -222,6 +238,7 @@ class Receiver:
 
     def release(self) -> None:
         """Let go: the next may come at once."""
+        self.hashed()
         if self.keeper:
             self.keeper.close()
         Upload.objects.filter(pk=self.upload.pk, holder=self.holder).update(holder="", lease_until=None)

@@ -156,4 +156,11 @@ function swipes(pane) {
   });
 }
 
+// An original's own page that the viewer was reloaded as: the way back to the gallery is none that loads it by itself.
+function leadBack() {
+  const here = location.pathname;
+  addEventListener("popstate", () => location.pathname !== here && location.reload());
+}
+
 if (box) follow();
+else leadBack();

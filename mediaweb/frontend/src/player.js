@@ -24,14 +24,15 @@ function dress(stage) {
   video.replaceWith(controls);
   controller.prepend(video);
   controller.tabIndex = 0;
-  film = new Film(video);
-  video.addEventListener("qualities", () => drawQualities(film, controller));
+  const own = new Film(video);
+  film = own;
+  video.addEventListener("qualities", () => drawQualities(own, controller));
   controller.querySelector("#quality").addEventListener("change", (event) => {
-    film.choose(event.target.value);
+    own.choose(event.target.value);
     controller.querySelector("media-settings-menu").hidden = true;
     controller.querySelector("media-settings-menu-button").focus();
   });
-  film.begin();
+  own.begin();
 }
 
 // "spa" as the reader's language calls it.
@@ -53,8 +54,10 @@ document.addEventListener("placed", (event) => {
 });
 document.addEventListener("left", (event) => {
   if (event.target.id !== "stage") return;
-  film?.hls?.destroy();
+  const gone = film;
   film = null;
+  gone?.video.pause();
+  gone?.hls?.destroy();
 });
 document.addEventListener("moved", ({ detail: original }) => {
   const stage = document.getElementById("stage");

@@ -4,6 +4,7 @@
 
 Variants take turns; each is measured in a process of its own: wall, CPU and the largest RSS of its
 children. Four workers are worked out from the times the parts took, as the machine may have fewer cores.
+Last, part by part, the engine's ladder and x264 alone on the same frames: turns short enough for a busy machine.
 """
 
 import json
@@ -100,13 +101,27 @@ class Bench:
 
     def x264_alone(self) -> dict:
         """The limit: each size from raw frames that were scaled before, no sound."""
-        out = self.sub("alone")
+        return self.alone("alone")
+
+    def alone(self, name: str, *stretch) -> dict:
         for rung in self.rungs:
             width, height = ffmpeg.rung_size(self.order.facts.width, self.order.facts.height, rung)
-            raw = self.folder / f"{rung.name}.yuv"
-            run(*QUIET, "-f", "rawvideo", "-s", f"{width}x{height}", "-r", self.order.facts.frame_rate,
-                "-pix_fmt", "yuv420p", "-i", raw, *x264(rung, threads=1), out / f"{rung.name}.mp4")  # fmt: skip
+            raw = ["-f", "rawvideo", "-s", f"{width}x{height}", "-r", self.order.facts.frame_rate]
+            raw += ["-pix_fmt", "yuv420p", *stretch, "-i", self.folder / f"{rung.name}.yuv"]
+            run(*QUIET, *raw, *x264(rung, threads=1), self.sub(name) / f"{rung.name}.mp4")
         return {}
+
+    def part_by_part(self) -> list[float]:
+        """CPU of the engine's ladder over that of x264 alone, of each part in turn."""
+        rate, before, ratios = self.order.facts.frame_rate, 0, []
+        for part in self.parts:
+            order = replace(self.order, limits=Limits(threads=1), folder=self.sub("turns"), part=part)
+            stretch = ["-ss", f"{before / rate:.6f}", "-t", f"{part.frames / rate:.6f}"]
+            ours = apart(lambda order=order: {"pieces": len(ladder.transcode(order).pieces)})
+            alone = apart(lambda stretch=stretch: self.alone("turns/alone", *stretch))
+            ratios.append(ours["cpu"] / alone["cpu"])
+            before += part.frames
+        return ratios
 
     def scale_before(self) -> None:
         for rung in self.rungs:
@@ -178,11 +193,12 @@ def measure(source: Path, folder: Path, speed: str, rounds: int, parts: int) -> 
     names = {"one_process_per_rung": "peers", "one_decode": "whole", "parts_on_one": "parts", "x264_alone": "alone"}
     for name, made in names.items():
         rows[name]["quality"] = bench.quality(made)
-    one, four = shared(took, 1), shared(took, WORKERS)
+    one, four, turns = shared(took, 1), shared(took, WORKERS), bench.part_by_part()
     return {
         "clip": {"seconds": bench.order.facts.duration, "parts": [part.frames for part in bench.parts]},
-        "speed": speed, "rounds": rounds, "variants": rows, "took": took,
+        "speed": speed, "rounds": rounds, "variants": rows, "took": took, "part_by_part": turns,
         "ratios": {
+            "cpu_ladder_to_x264_alone_part_by_part": statistics.median(turns),
             "cpu_parts_to_x264_alone": rows["parts_on_one"]["cpu"] / rows["x264_alone"]["cpu"],
             "cpu_one_decode_to_x264_alone": rows["one_decode"]["cpu"] / rows["x264_alone"]["cpu"],
             "cpu_peers_to_x264_alone": rows["one_process_per_rung"]["cpu"] / rows["x264_alone"]["cpu"],

@@ -50,7 +50,7 @@ def test_page__film_has_its_player_and_all_that_goes_along(client, alice):
     film = a_ready_video(alice)
     for preset, name in (("hls", ""), ("storyboard", "storyboard.vtt"), ("subtitles", "")):
         add_rendition(film, preset, 640, 360, "text/vtt", name=name)
-    film.renditions.filter(preset="hls").update(key="renditions/hls.m3u8")
+    film.renditions.filter(preset="hls").update(key="renditions/hls.m3u8", duration=64.2)
     film.renditions.filter(preset="subtitles").update(key="renditions/subtitles.vtt")
     share = shares.make(film)
     page = page_of(client, share)

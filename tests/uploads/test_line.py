@@ -1,0 +1,78 @@
+"""Large bodies, which are read past the server's own parser: what comes behind them, and what breaks off."""
+
+import hashlib
+import secrets
+import socket
+
+import httpx
+import pytest
+
+from processing import storage
+from tests.uploads.test_files import db, film_bytes, kept, program, servers, token, web  # noqa: F401 - fixtures
+from tests.uploads.web import BODY, HalfPatch, create, offset, patch
+from tests.waiting import until
+from uploads.intake.line import WORTH
+from uploads.models import Original, Upload
+
+SIZE = WORTH + (3 << 20) + 17
+
+
+def patch_head(place: httpx.URL, program: httpx.Client, at: int, length: int) -> bytes:  # noqa: F811
+    headers = {**BODY, "Host": place.netloc.decode(), "Authorization": program.headers["Authorization"]}
+    headers |= {"Content-Length": str(length), "Upload-Offset": str(at)}
+    lines = [f"PATCH {place.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def answer_of(line: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = line.recv(4096)
+        if not piece:
+            break
+        head += piece
+    return head
+
+
+def test_large_body__is_kept_whole_and_its_connection_goes_on(program):  # noqa: F811
+    data = film_bytes(SIZE)
+    place = create(program, len(data))
+    for at, piece in ((0, data[: WORTH + 5]), (WORTH + 5, data[WORTH + 5 :])):
+        assert patch(program, place, at, piece).status_code == 204
+    original = Original.objects.get()
+    assert (original.bytes, original.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert kept(original) == data
+
+
+def test_large_body__another_request_may_follow_at_once(program):  # noqa: F811
+    places = [httpx.URL(create(program, SIZE)) for _ in range(2)]
+    films = [film_bytes(SIZE) for _ in places]
+    with socket.create_connection((places[0].host, places[0].port)) as line:
+        for place, film in zip(places, films, strict=True):  # the second before the first is answered
+            line.sendall(patch_head(place, program, 0, SIZE) + film)
+        heads = answer_of(line) + answer_of(line)
+    assert heads.count(b"HTTP/1.1 204") == 2
+    found = set(Original.objects.values_list("sha256", flat=True))
+    assert found == {hashlib.sha256(film).hexdigest() for film in films}
+
+
+def test_large_body__that_breaks_off_is_kept_as_far_as_it_came(program):  # noqa: F811
+    data = film_bytes(SIZE)
+    place = create(program, len(data))
+    broken = HalfPatch(program, place, 0, len(data)).send(data[: WORTH + 1234])
+    until(lambda: Upload.objects.get().offset > 0)
+    broken.close()
+    until(lambda: offset(program, place) == WORTH + 1234)
+    assert patch(program, place, WORTH + 1234, data[WORTH + 1234 :]).status_code == 204
+    assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("size", [SIZE, 20 << 20])
+def test_large_body__of_no_kind_we_take_is_refused_in_words(program, size):  # noqa: F811
+    place = create(program, size)
+    answer = patch(program, place, 0, secrets.token_bytes(size))
+    assert answer.status_code == 415
+    assert answer.json()["error"]["code"] == "unsupported_type"
+    assert not Upload.objects.exists()
+    assert program.get("/healthz").status_code == 200
+    assert not list(storage.keys(storage.ORIGINALS))
