@@ -131,6 +131,21 @@ def test_paused_film__stays_paused_where_it_was(alice, browser_of):
     expect(page.locator("#stage canvas")).to_have_count(0)
 
 
+def test_film_seen_to_its_end__begins_anew_with_hls(alice, browser_of):
+    film = streams.a_film(alice)
+    streams.publish_source(film)
+    page = browser_of(alice)
+    page.goto(f"/originals/{film.pk}")
+    until(lambda: playing(page, "video.readyState") > 1)
+    playing(page, f"(video.muted = true, video.currentTime = {streams.SECONDS} - 0.2, video.play().catch(() => {{}}))")
+    until(lambda: playing(page, "video.ended"))
+    until(lambda: page.locator("#live").get_attribute("data-state") == "live")
+    streams.finish(film)
+    until(lambda: playing(page, "video.currentSrc.startsWith('blob:') && video.readyState > 1"))
+    start(page)
+    assert playing(page, "video.currentTime") < streams.SECONDS / 2
+
+
 def test_browser_without_media_source__plays_hls_natively(alice, browser_of):
     film = streams.a_film(alice)
     streams.finish(film)
@@ -176,6 +191,24 @@ def test_stream_made_anew_meanwhile__goes_on_with_the_new_files(alice, browser_o
     with page.expect_response(lambda answer: answer.status == 206 and any(key in answer.url for key in keys)):
         choose_quality(page, "180p")
     advances(page)
+
+
+def test_film_left_while_hls_is_on_its_way__begins_nothing_more(alice, browser_of):
+    film = streams.a_film(alice)
+    streams.finish(film)
+    page = browser_of(alice)
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/build/hls-*.js", hold)
+    page.goto(f"/originals/{film.pk}")
+    until(lambda: page.evaluate("document.readyState === 'complete'") and held)
+    page.evaluate("document.getElementById('stage').dispatchEvent(new CustomEvent('left', {bubbles: true}))")
+    held[0].continue_()
+    page.evaluate("url => import(url)", held[0].request.url)
+    assert not playing(page, "video.src.startsWith('blob:')")
 
 
 def test_seek_bar__shows_the_storyboard(alice, browser_of):

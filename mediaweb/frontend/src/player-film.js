@@ -13,10 +13,12 @@ const SETTINGS = {
 
 export const path = (url) => new URL(url, location.href).pathname;
 const short = ({ width, height }) => Math.min(width, height);
+const second = (video) => (video.ended ? 0 : video.currentTime); // who has seen it to its end begins anew
 
 export class Film {
   hls = null; // hls.js, while it plays
   streaming = false;
+  left = false; // who watched it has gone on
   brokeAt = -Infinity;
   lost = new Set(); // paths of files that would not play
 
@@ -31,6 +33,12 @@ export class Film {
   begin() {
     if (this.stream) this.playStream();
     this.tell();
+  }
+
+  end() {
+    this.left = true;
+    this.video.pause();
+    this.hls?.destroy();
   }
 
   // What the server says there is to play.
@@ -90,13 +98,14 @@ export class Film {
     const native = this.video.canPlayType(HLS);
     if (native && AIRPLAY) return this.play(this.stream);
     const { default: Hls } = await import("hls.js");
+    if (this.left) return;
     if (Hls.isSupported()) this.attach(Hls);
     else if (native) this.play(this.stream);
     else this.streaming = false;
   }
 
   attach(Hls) {
-    const hls = new Hls({ ...SETTINGS, startPosition: this.video.currentTime || -1 });
+    const hls = new Hls({ ...SETTINGS, startPosition: second(this.video) || -1 });
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.tell());
     hls.on(Hls.Events.LEVEL_SWITCHED, () => this.tell());
     hls.on(Hls.Events.ERROR, (_, { fatal, type, response }) => {
@@ -151,8 +160,8 @@ async function fetchStage(video) {
 const pending = new WeakMap(); // video: what it was doing before the first of several changes
 
 function keeping(video, change) {
-  const { currentTime, paused, playbackRate, readyState } = video;
-  const before = pending.get(video) ?? { currentTime, paused, playbackRate };
+  const { paused, playbackRate, readyState } = video;
+  const before = pending.get(video) ?? { currentTime: second(video), paused, playbackRate };
   if (!pending.has(video)) {
     pending.set(video, before);
     if (readyState > 1) freeze(video, before.currentTime);
@@ -172,7 +181,7 @@ function keeping(video, change) {
 }
 
 // The last picture stays until the next source has one.
-function freeze(video, second) {
+function freeze(video, at) {
   const still = document.createElement("canvas");
   still.width = video.videoWidth;
   still.height = video.videoHeight;
@@ -182,7 +191,7 @@ function freeze(video, second) {
   const gone = new AbortController();
   for (const name of ["loadeddata", "seeked", "timeupdate", "error"]) {
     video.addEventListener(name, () => {
-      if (name !== "error" && (video.readyState < 2 || Math.abs(video.currentTime - second) > 1)) return;
+      if (name !== "error" && (video.readyState < 2 || Math.abs(video.currentTime - at) > 1)) return;
       still.remove();
       gone.abort();
     }, { signal: gone.signal });

@@ -54,10 +54,8 @@ document.addEventListener("placed", (event) => {
 });
 document.addEventListener("left", (event) => {
   if (event.target.id !== "stage") return;
-  const gone = film;
+  film?.end();
   film = null;
-  gone?.video.pause();
-  gone?.hls?.destroy();
 });
 document.addEventListener("moved", ({ detail: original }) => {
   const stage = document.getElementById("stage");
