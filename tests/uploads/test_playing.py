@@ -122,6 +122,15 @@ def test_stream__of_a_film_of_one_segment_is_left_to_programs(film):
     assert films.stream(film) == ""
 
 
+@pytest.mark.parametrize("shorter", ["180.mp4 360.mp4", "audio.mp4"])
+def test_stream__whose_picture_and_sound_end_far_apart_is_left_to_programs(film, shorter):
+    ends = film.renditions.filter(preset="hls", name__in=shorter.split())
+    ends.update(duration=streams.SECONDS - films.AHEAD)
+    assert films.stream(film) == address_of(film, "hls")
+    ends.update(duration=streams.SECONDS - films.AHEAD - 0.1)
+    assert films.stream(film) == ""
+
+
 @pytest.mark.parametrize("name", ["540.m3u8", "360.mp4", "hls.vtt"])
 def test_play__name_that_is_no_text_of_the_preset_is_not_found(client, film, name):
     assert refused(client.get(urljoin(address_of(film, "hls"), name)), 404) == "not_found"

@@ -6,7 +6,7 @@ from django import template
 from django.utils.translation import gettext
 
 from processing import links, presets
-from processing.engines import hls
+from processing.engines import audio, hls
 from processing.facts import Facts
 from processing.models import Rendition
 from uploads import playing
@@ -19,6 +19,8 @@ register.filter("is_text", playing.is_text)
 FIRST_RUNG = 720  # lines of the video that plays when nobody chose: sharp on most screens, soon there
 # bit/s of an original that is played while nothing better is there: 1080p of a phone has 17, its 4K 45.
 MODEST = 24_000_000
+SOUND = f"{audio.NAME}.mp4"
+AHEAD = 20  # seconds that player-film.js has hls.js fetch before they are played
 
 
 def named(original: Original, preset: str, name: str = "") -> Rendition | None:
@@ -78,13 +80,24 @@ def preview(original: Original) -> Rendition | None:
 
 @register.filter
 def stream(original: Original) -> str:
-    """The address of the film's HLS; empty while there is none, and where it is one segment.
+    """The address of the film's HLS; empty while there is none, and where an MP4 is the better one.
 
-    Then there is nothing to switch between: an MP4 is there sooner, and plays on where hls.js stands still, in front
-    of a few pictures with sound (1.7.4, films of 0.04 to 0.14 s).
+    One segment is: there is nothing to switch between, and an MP4 is there sooner. And so is a film whose picture and
+    sound end far apart. Until the last of both is fetched, Chromium plays only where it has both; so hls.js (1.7.4)
+    stood still at the end of the shorter one, and before a few pictures with sound, 0.04 to 0.14 s.
     """
     found = named(original, "hls")
-    return playing.address(found) if found and (found.duration or 0) > hls.SEGMENT else ""
+    if found is None or (found.duration or 0) <= hls.SEGMENT or apart(original) > AHEAD:
+        return ""
+    return playing.address(found)
+
+
+def apart(original: Original) -> float:
+    """Seconds between the end of the picture and that of the sound, as they are streamed; 0 of a silent film."""
+    films = [item for item in original.renditions.all() if item.preset == "hls" and item.name.endswith(".mp4")]
+    heard = [item.duration or 0 for item in films if item.name == SOUND]
+    seen = [item.duration or 0 for item in films if item.name != SOUND]
+    return abs(max(heard) - max(seen)) if heard and seen else 0
 
 
 @register.filter
