@@ -73,14 +73,22 @@ class Memory(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        while True:
-            self.peak = max(self.peak, sum(map(held, [self.worker, *self.worker.children(recursive=True)])))
+        while self.worker.is_running():
+            self.peak = max(self.peak, sum(map(held, [self.worker, *children(self.worker)])))
             time.sleep(EVERY)
 
     def taken(self) -> int:
         """In MiB; and begin anew."""
         peak, self.peak = self.peak, 0
         return peak >> 20
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """All below it; none of one that has ended."""
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def held(process: psutil.Process) -> int:
