@@ -65,7 +65,7 @@ def fenceless_move(old: Any, folder: Path) -> Any:
     """A move that asks neither for the attempt nor for the status."""
 
     def move(self: Any, to: Any, **changes: Any) -> bool:
-        if not (folder / "fence").exists():
+        if not is_unfenced(folder):
             return bool(old(self, to, **changes))
         moved = type(self).objects.filter(pk=self.pk).update(status=to, **changes)
         self.refresh_from_db()
@@ -75,10 +75,12 @@ def fenceless_move(old: Any, folder: Path) -> Any:
 
 
 def fenceless_renew(old: Any, folder: Path) -> Any:
-    def renew(self: Any, progress: float) -> bool:
-        return bool(old(self, progress)) or (folder / "fence").exists() or (folder / "acks").exists()
+    return lambda *args, **named: bool(old(*args, **named)) or is_unfenced(folder)
 
-    return renew
+
+def is_unfenced(folder: Path) -> bool:
+    """Who acknowledges early goes on with what its row says is done, and no fence may stop it."""
+    return (folder / "fence").exists() or (folder / "acks").exists()
 
 
 def never_lost(old: Any, folder: Path) -> Any:
@@ -92,13 +94,15 @@ def no_sweep(old: Any, folder: Path) -> Any:
 
 def lost_rings(old: Any, folder: Path) -> Any:
     """Rows are committed, and then nobody is told."""
-    return lambda run_id, jobs: None if (folder / "rings").exists() else old(run_id, jobs)
+    return lambda *args: None if (folder / "rings").exists() else old(*args)
 
 
 def held(old: Any, folder: Path) -> Any:
     """Small work is in hand for a while, and what it has made is not published as long as it is held."""
 
     def make(job: Any, *others: Any) -> Any:
+        if job.step == "thumbnails" and (folder / "acks").exists():
+            acknowledge(job)
         time.sleep(DWELL)
         product = old(job, *others)
         time.sleep(DWELL)
@@ -110,27 +114,15 @@ def held(old: Any, folder: Path) -> Any:
     return make
 
 
-def acknowledged_early(old: Any, folder: Path) -> Any:
+def acknowledge(job: Any) -> None:
     """A job is acknowledged by its row's move to its end: here when pictures are begun, not when they are there."""
+    from django.db.models.functions import Now
 
-    def make_and_publish(job: Any, heartbeat: Any) -> None:
-        from django.db.models.functions import Now
+    from processing import runner
+    from processing.models import Job, JobStatus
 
-        from processing import publishing, runner, storage
-        from processing.models import JobStatus
-
-        if job.step != "thumbnails" or not (folder / "acks").exists():
-            old(job, heartbeat)
-            return
-        with runner.changing(job.run_id):
-            job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1)
-        with storage.scratch(f"job-{job.pk}-{job.attempt}") as scratch:
-            product = runner.make(job, scratch, heartbeat)
-            published = publishing.upload(job, product)
-            with runner.changing(job.run_id):
-                publishing.record(job, product, published)
-
-    return make_and_publish
+    with runner.changing(job.run_id):
+        Job.objects.filter(pk=job.pk).update(status=JobStatus.SUCCEEDED, finished_at=Now(), progress=1)
 
 
 def noted(old: Any, folder: Path) -> Any:
@@ -159,6 +151,5 @@ CHANGES: dict[tuple[str, str], Callable[[Any, Path], Any]] = {
     ("processing.sweeping", "sweep"): no_sweep,
     ("processing.doorbells", "ring"): lost_rings,
     ("processing.runner", "make"): held,
-    ("processing.runner", "make_and_publish"): acknowledged_early,
     ("processing.publishing", "record_file"): noted,
 }

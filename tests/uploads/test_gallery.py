@@ -122,8 +122,8 @@ def test_pages__hold_each_original_once(alice):
 @pytest.mark.parametrize("query", ["", "kind=video"])
 def test_pages__thousandth_begins_where_the_index_says(client, alice, query):
     seed(alice, 3000)
-    if connection.vendor == "postgresql":
-        connection.cursor().execute("ANALYZE")
+    if connection.vendor == "postgresql":  # which sorts the few that a test has for less
+        connection.cursor().execute("ANALYZE; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
     at = Original.objects.order_by("taken_at", "pk")[100]
     rows = Filters(**dict([query.split("=")] if query else [])).apply(Original.objects.filter(owner=alice))
     rows = rows.filter(listing.beyond("taken_at", at.taken_at, at.pk)).order_by("-taken_at", "-id")[:51]
@@ -134,7 +134,7 @@ def test_pages__thousandth_begins_where_the_index_says(client, alice, query):
         assert "TEMP B-TREE" not in plan
     else:
         assert "taken_at <= " in plan[: plan.index("Filter:")]
-        assert "Sort" not in plan.replace("Incremental Sort", "")
+        assert "Sort" not in plan
 
 
 @pytest.mark.parametrize("deep", [False, True])

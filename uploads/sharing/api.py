@@ -47,7 +47,7 @@ class ShareOut(Schema):
 
 @downloads.get(
     "",
-    response={200: None},
+    response={200: None, 404: None},
     summary="Several originals as a zip",
     openapi_extra={"responses": {200: {"description": "the zip", "content": {"application/zip": {}}}}},
 )

@@ -52,7 +52,8 @@ class Sending {
     const original = await known(this.file).catch(() => null);
     if (!this.row.isConnected) return undefined; // canceled meanwhile
     if (original) return this.kept(original.id, word("here", { NAME: this.name, OTHER: original.name }));
-    const row = begun(this.file);
+    const row = await begun(this.file);
+    if (!this.row.isConnected) return undefined;
     try {
       this.id = uplink.send(this.file, this, row?.dataset.url);
     } catch {
@@ -132,7 +133,7 @@ class Sending {
   cancel() {
     if (this.status !== "refused") giveBack(this.file);
     if (this.id) uplink.drop(this.id);
-    else giveUp(begun(this.file));
+    else begun(this.file).then(giveUp);
     this.remove();
   }
 

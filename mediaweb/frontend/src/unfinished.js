@@ -2,12 +2,16 @@
 import { head, lockOf, terminate } from "./uplink.js";
 import { size, word } from "./words.js";
 
-const rows = () => [...document.querySelectorAll("#unfinished [data-settled]")];
+const PATIENCE = 1500; // ms: a page that was left lets go of its uploads in less
+const settling = new Map([...document.querySelectorAll("#unfinished [data-url]")].map((row) => [row, settle(row)]));
 
-// The row of the upload that this file began, if there is one.
-export function begun(file) {
-  return rows().find(({ dataset }) => dataset.name === file.name && Number(dataset.bytes) === file.size
-    && Number(dataset.modified) === file.lastModified);
+// The row of the upload that this file began, if there is one and no other tab is sending it.
+export async function begun(file) {
+  const found = [...settling.keys()].find(({ dataset, isConnected }) => isConnected && dataset.name === file.name
+    && Number(dataset.bytes) === file.size && Number(dataset.modified) === file.lastModified);
+  if (!found) return undefined;
+  await Promise.race([settling.get(found), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+  return found.isConnected && "settled" in found.dataset ? found : undefined;
 }
 
 document.getElementById("unfinished")?.addEventListener("click", (event) => {
@@ -45,5 +49,3 @@ export async function giveUp(row) {
   const answer = row && (await terminate(row.dataset.url).catch(() => null));
   if (answer?.ok || answer?.status === 404) row.remove();
 }
-
-for (const row of document.querySelectorAll("#unfinished [data-url]")) settle(row);
