@@ -26,7 +26,7 @@ lint: setup-test
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-# About three quarters of an hour on two idle cores; on busy ones CPU is comparable and the wall is not.
+# About three quarters of an hour on two idle cores, worked out from its parts; on busy ones trust CPU, not the wall.
 bench: setup-test .setup-bench
 	$(PY) -m tests.benchmarks.images.compare
 	$(PY) -m tests.benchmarks.images.sandbox
