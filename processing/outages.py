@@ -17,6 +17,10 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS, errno.
 # What a store says that is busy, and to a machine whose clock is wrong.
 NOT_NOW = ("RequestTimeout", "SlowDown", "Throttling", "TooManyRequests", "RequestTimeTooSkewed")
 
+# What a request is told, and when to come again.
+AWAY = ("unavailable", "We cannot reach our database or storage just now. Nothing accepted is lost; try again.")
+RETRY_SECONDS = 5
+
 
 def is_outage(error: BaseException | None) -> bool:
     """Whether database, broker, storage or disk did not serve, so that the job has not been tried at all."""

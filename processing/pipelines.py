@@ -85,7 +85,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             presets.image_files,
             weight=9,
             work=costs.pictures,
-            pace=0.07,
+            pace=0.1,
             memory=costs.picture_bytes,
         ),
     ),

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +96,22 @@ def bob(django_user_model: Any, db: None) -> Any:
 
 
 @pytest.fixture
-def charlie(django_user_model: Any, db: None) -> Any:
-    """Edits: sees and mends everybody's."""
+def roles(db: None) -> None:
+    """The groups that a migration makes, also after a test with transactions of its own has emptied all tables."""
     from django.contrib.auth.models import Group, Permission
 
+    for role, codenames in import_module("processing.migrations.0002_roles").ROLES.items():
+        group, _ = Group.objects.get_or_create(name=role)
+        group.permissions.set(Permission.objects.filter(codename__in=codenames))
+
+
+@pytest.fixture
+def charlie(django_user_model: Any, roles: None) -> Any:
+    """Edits: sees and mends everybody's."""
+    from django.contrib.auth.models import Group
+
     user = django_user_model.objects.create_user("charlie", "charlie@example.org", "charlie's password")
-    editors, is_new = Group.objects.get_or_create(name="editor")
-    if is_new:  # a test with transactions of its own has emptied the tables that migrations fill
-        editors.permissions.set(Permission.objects.filter(codename__in=("see_all_runs", "mend_runs", "see_queues")))
-    user.groups.add(editors)
+    user.groups.add(Group.objects.get(name="editor"))
     return user
 
 

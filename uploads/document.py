@@ -5,6 +5,7 @@ from typing import Any
 
 from ninja import NinjaAPI
 
+from processing.outages import AWAY
 from uploads.examples import EXAMPLES
 from uploads.idempotency import REPLAYED
 from uploads.representation import Refusal
@@ -24,6 +25,7 @@ MEANINGS: Mapping[int, tuple[str, str, str]] = {
     ),
     422: ("Not as documented here.", "invalid", "The request is not as documented."),
     429: ("Too many requests a minute.", "too_many_requests", "Too many requests."),
+    503: ("Our database or storage is away; try again.", *AWAY),
 }
 RETRY_AFTER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
 REPLAY = {REPLAYED: {"description": "there where the answer is an earlier one's", "schema": {"type": "string"}}}
@@ -51,7 +53,7 @@ class DocumentedAPI(NinjaAPI):
 
 def common(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[int]:
     """The statuses that an operation of this form may answer with, whatever it does."""
-    yield from (401, 429)
+    yield from (401, 429, 503)
     if method != "get":
         yield 403
     if "{" in path:
@@ -83,7 +85,7 @@ def refusal(status: int) -> dict[str, Any]:
         "schema": {"$ref": "#/components/schemas/Refusal"},
         "example": {"error": {"code": code, "message": message, "details": {}}},
     }
-    headers = {"headers": RETRY_AFTER} if status == 429 else {}
+    headers = {"headers": RETRY_AFTER} if status in {429, 503} else {}
     return {"description": meaning, "content": {"application/json": content}, **headers}
 
 

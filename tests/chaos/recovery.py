@@ -24,18 +24,19 @@ DATABASES = ("sqlite", "postgres")
 
 
 class Listener:
-    """When a message was last put into the list of images."""
+    """When a message was last put into the list of images: the server tells of it."""
 
     def __init__(self, broker: redis.Redis) -> None:
         self.at = 0.0
-        self.monitor = broker.monitor()
-        self.monitor.__enter__()
+        broker.config_set("notify-keyspace-events", "Kl")
+        self.told = broker.pubsub(ignore_subscribe_messages=True)
+        self.told.subscribe("__keyspace@0__:images")
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self) -> None:
         with suppress(redis.RedisError, ValueError, OSError):
-            for said in self.monitor.listen():
-                if said["command"].startswith("LPUSH images"):
+            for message in self.told.listen():
+                if message["data"] == b"lpush":
                     self.at = time.time()
 
 

@@ -36,7 +36,7 @@ def test_document__runs_as_it_is_written(service: Service, tmp_path: Path):
     }
     script = "\n".join(["set -euo pipefail", "trap 'kill $(jobs -p)' EXIT", *blocks("sh")])
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "original.jpg").read_bytes() == (tmp_path / "IMG_1.JPG").read_bytes()

@@ -109,11 +109,23 @@ def test_work__of_a_ladder_grows_with_its_rungs():
     assert costs.ladder(FILM, None) > 8 * costs.ladder(small, None)
 
 
-def test_work__of_an_image_grows_with_its_pixels_and_frames():
-    photo = Facts("image", "jpeg", 4000, 3000)
-    moving = Facts("image", "gif", 400, 300, frames=100)
-    assert costs.pictures(photo, None) == pytest.approx(12 + costs.OPENING)
-    assert costs.pictures(moving, None) == pytest.approx(12 + costs.OPENING)
+@pytest.mark.parametrize(("size", "took"), [((64, 64), 0.18), ((4000, 3000), 1.07)])
+def test_pace__of_an_image_is_what_was_measured(size, took):
+    found = pipelines.step_named("image", "thumbnails")
+    assert found.pace * found.work(Facts("image", "jpeg", *size), None) == pytest.approx(took, rel=0.1)
+
+
+def test_work__of_an_image_is_mostly_that_of_its_sizes():
+    small, middle, large = (Facts("image", "jpeg", *size) for size in ((1200, 900), (2400, 1800), (4800, 3600)))
+    sizes = costs.pictures(middle, None) - costs.pictures(small, None)
+    assert costs.pictures(large, None) - costs.pictures(middle, None) == pytest.approx(costs.READING * 3 * 4.32)
+    assert sizes > 3 * costs.READING * (4.32 - 1.08), "the largest is one more file"
+
+
+def test_work__of_what_moves_grows_with_its_frames():
+    one, many = (Facts("image", "gif", 400, 300, frames=frames) for frames in (2, 100))
+    more = costs.pictures(many, None) - costs.pictures(one, None)
+    assert more == pytest.approx(98 * 0.12 * (1 + costs.READING))
 
 
 def test_work__of_a_video_grows_with_what_each_step_works_on():

@@ -57,11 +57,11 @@ def configure(folder: Path, ports: Mapping[str, int], secret_key: str) -> None:
 
 @contextmanager
 def serving(folder: Path, kind: str) -> Iterator[None]:
-    """One server. It dies with the thread that started it, should that be killed."""
+    """One server, in a group of its own: Swift may signal all of its group. It dies with the thread that started it."""
     command = ["setpriv", "--pdeathsig", "KILL", PROGRAMS / f"swift-{kind}-server", folder / f"{kind}-server.conf"]
     log = folder / f"{kind}.log"
     with log.open("wb") as output:
-        server = subprocess.Popen([*command, "--verbose"], stdout=output, stderr=output)
+        server = subprocess.Popen([*command, "--verbose"], stdout=output, stderr=output, start_new_session=True)
     try:
         yield
         assert server.poll() is None, log.read_text()

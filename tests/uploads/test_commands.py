@@ -79,7 +79,7 @@ def test_api_token__create_leaves_an_existing_user_as_is(alice):
         ("ops", {"see_queues"}),
     ],
 )
-def test_api_token__role_gives_its_permissions(alice, role, permissions):
+def test_api_token__role_gives_its_permissions(alice, roles, role, permissions):
     run("api_token", "alice", "--role", role)
     user = get_user_model().objects.get()
     assert {name.removeprefix("processing.") for name in user.get_all_permissions()} == permissions

@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from processing.errors import MediaError
+from processing.outages import AWAY, RETRY_SECONDS, is_outage
 from uploads.auth import Forged, caller, request_of
 from uploads.intake import receiving, tus
 from uploads.intake.incoming import BLOCK, Lost
@@ -74,6 +75,10 @@ class Exchange:
         except Refused as refused:
             await self.read_on()
             response = refusal(refused)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            response = refusal(Refused(503, *AWAY, Retry_After=str(RETRY_SECONDS)))
         if self.line and self.line.left:
             self.line.give_up()
         if not self.is_broken:
