@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.e2e.browser import choose, chromium, drop, sign_in
 from tests.e2e.service import Service, send
+from tests.e2e.watching import play
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -54,8 +55,7 @@ def test_video__plays_and_seeks(page, service, clip):
     expect(card).to_be_visible(timeout=SOON)
     card.locator("a").first.click()
     player = page.locator("#player")
-    player.evaluate("video => { video.muted = true; return video.play() }")
-    until(lambda: player.evaluate("video => video.currentTime") > 0.2)
+    play(page)
     player.evaluate("video => { video.currentTime = 6 }")
     until(lambda: player.evaluate("video => video.currentTime") > 6.1)
     assert player.evaluate("video => video.videoHeight") == 360

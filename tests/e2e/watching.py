@@ -26,9 +26,10 @@ GREY = """(video, side) => {
 # The size in which a <video> of its own shows a file, once it has played to a later picture or to its end.
 PLAYED = """async (url) => {
     const video = Object.assign(document.createElement("video"), {src: url, muted: true});
-    await video.play();
+    video.play().catch(() => {}); // of what is broken it may say nothing at all
     for (let tries = 0; !video.ended && video.currentTime < 0.3; tries++) {
-        if (video.error || tries > 500) throw video.error ?? new Error(`${url} stands still at ${video.currentTime} s`);
+        if (video.error) throw new Error(`${url}: ${video.error.message}`);
+        if (tries > 500) throw new Error(`${url} stands still at ${video.currentTime} s`);
         await new Promise(resolve => setTimeout(resolve, 20));
     }
     return [video.videoWidth, video.videoHeight];
