@@ -95,6 +95,9 @@ def test_hls__plays_seeks_and_changes_quality(alice, browser_of):
         advances(page)
     playing(page, "video.currentTime = 20")
     until(lambda: playing(page, "!video.seeking && video.currentTime > 20.2"))
+    playing(page, "video.playbackRate = 0.1")
+    choose_quality(page, "180p")  # at once, as nothing comes after this
+    until(lambda: playing(page, "video.videoHeight === 180"))
 
 
 def test_source__plays_at_once_and_gives_way_to_hls_at_the_same_second(alice, browser_of):
@@ -205,10 +208,11 @@ def test_film_left_while_hls_is_on_its_way__begins_nothing_more(alice, browser_o
     page.route("**/build/hls-*.js", hold)
     page.goto(f"/originals/{film.pk}")
     until(lambda: page.evaluate("document.readyState === 'complete'") and held)
+    video = page.locator("#player").element_handle()
     page.evaluate("document.getElementById('stage').dispatchEvent(new CustomEvent('left', {bubbles: true}))")
     held[0].continue_()
     page.evaluate("url => import(url)", held[0].request.url)
-    assert not playing(page, "video.src.startsWith('blob:')")
+    assert not video.evaluate("video => video.src.startsWith('blob:')")
 
 
 def test_seek_bar__shows_the_storyboard(alice, browser_of):

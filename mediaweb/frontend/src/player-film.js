@@ -4,6 +4,7 @@
 const HLS = "application/vnd.apple.mpegurl";
 const AIRPLAY = "WebKitPlaybackTargetAvailabilityEvent" in window; // where the browser's own HLS is the better one
 const AGAIN = 10_000; // ms: a stream that breaks twice within this is given up
+const SOON = 10; // s: two segments and a half
 const GONE = [403, 404]; // its address has run out; it was made anew
 const SETTINGS = {
   capLevelToPlayerSize: true,
@@ -82,9 +83,16 @@ export class Film {
 
   choose(value) {
     if (value === this.chosen) return;
-    if (this.hls) this.hls.nextLevel = value === "auto" ? -1 : Number(value.split(" ")[1]);
+    if (this.hls && value === "auto") this.hls.nextLevel = -1;
+    else if (this.hls) this.hls[this.endsSoon ? "currentLevel" : "nextLevel"] = Number(value.split(" ")[1]);
     else this.play(value === "auto" ? this.stream : this.files.find(({ src }) => path(src) === value).src);
     this.tell();
+  }
+
+  // A quality changes with the next segment, and nothing halts; at once where none may come, or nothing plays.
+  get endsSoon() {
+    const { currentTime, duration, paused } = this.video;
+    return paused || duration - currentTime < SOON;
   }
 
   play(url) {
