@@ -95,9 +95,6 @@ def test_hls__plays_seeks_and_changes_quality(alice, browser_of):
         advances(page)
     playing(page, "video.currentTime = 20")
     until(lambda: playing(page, "!video.seeking && video.currentTime > 20.2"))
-    playing(page, "video.playbackRate = 0.1")
-    choose_quality(page, "180p")  # at once, as nothing comes after this
-    until(lambda: playing(page, "video.videoHeight === 180"))
 
 
 def test_source__plays_at_once_and_gives_way_to_hls_at_the_same_second(alice, browser_of):
