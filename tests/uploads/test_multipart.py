@@ -175,25 +175,7 @@ def test_folder__takes_no_multipart(alice):
     assert program_of(alice).get(f"{PLACE}/{uuid4()}").status_code == 404
 
 
-def test_page__is_answered_in_the_words_of_a_store(program, store):
-    made = begin(program, 2 * PART)
-    httpx.put(signed(program, made, 1), content=film_bytes(PART))
-    listed = program.get(f"{PLACE}/{made['id']}/s3").content.decode()
-    assert listed.startswith("<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>")
-    refused = program.post(f"{PLACE}/{made['id']}/s3")
-    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "incomplete")
-    httpx.put(signed(program, made, 2), content=film_bytes(PART))
-    ended = program.post(f"{PLACE}/{made['id']}/s3").content.decode()
-    original = Original.objects.get()
-    assert ended.startswith(f"<CompleteMultipartUploadResult><Location>/api/originals/{original.pk}</Location>")
-    assert program.delete(f"{PLACE}/{made['id']}/s3").status_code == 204
-    assert Original.objects.exists()
-
-
-def test_unfinished__is_shown_with_what_came_before_where_the_page_may_go_on_with_it(program, alice, settings):
-    made = begin(program, 3 * PART, modified=1234)
+def test_unfinished__is_no_business_of_the_page_that_could_not_go_on_with_it(program, alice):
+    made = begin(program, 3 * PART)
     program.post(f"{PLACE}/{made['id']}/parts/2")
     assert not receiving.unfinished(alice)
-    settings.S3_DIRECT = True
-    [upload] = receiving.unfinished(alice)
-    assert (upload.offset, upload.modified) == (PART, "1234")

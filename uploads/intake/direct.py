@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
@@ -41,9 +40,9 @@ class Part:
     etag: str
 
 
-def create(owner: Any, name: str, length: int, metadata: str = "") -> Upload:
+def create(owner: Any, name: str, length: int) -> Upload:
     """A multipart upload that nobody but its owner can add to. Raises MediaError."""
-    upload = receiving.create(owner, name, length, metadata, direct=True)
+    upload = receiving.create(owner, name, length, direct=True)
     made = incoming.client().create_multipart_upload(Bucket=incoming.bucket_name(), Key=upload.key)
     upload.store_id = made["UploadId"]
     upload.save(update_fields=["store_id"])
@@ -131,15 +130,6 @@ def look_at(receiver: Receiver) -> None:
     wanted = {"Bucket": incoming.bucket_name(), "Key": upload.key, "Range": f"bytes=0-{HEAD - 1}"}
     upload.kind = keeping.kind_of_head(incoming.client().get_object(**wanted)["Body"].read())
     receiver.save()
-
-
-def page_sends_from() -> int | None:
-    """Bytes of a file from which on the page sends it straight to the store; None where it does not.
-
-    A smaller one is one request by tus, where this takes four, and its bytes are hashed on their way
-    rather than read back.
-    """
-    return incoming.part_size() + 1 if settings.S3_DIRECT else None
 
 
 def is_offered() -> bool:

@@ -1,11 +1,10 @@
 """`/api/multipart`: uploads that go straight to the store, for programs (S3 storage only)."""
 
-from base64 import b64encode
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from uploads import tasks
@@ -20,7 +19,6 @@ router = Router(tags=["multipart"])
 class MultipartIn(Schema):
     name: str = Field(max_length=1000)
     bytes: int = Field(ge=0, le=(1 << 63) - 1, description="of the whole file")
-    modified: int | None = Field(None, description="when the file was last changed: by this it is known again")
 
 
 class PartOut(Schema):
@@ -53,8 +51,7 @@ def create(request: HttpRequest, wanted: MultipartIn) -> Status[MultipartOut]:
     """A multipart upload in the store. Sign its parts, send them, complete it."""
     if not direct.is_offered():
         raise Http404
-    metadata = "" if wanted.modified is None else f"modified {b64encode(str(wanted.modified).encode()).decode()}"
-    return Status(201, MultipartOut(**shown(direct.create(request.user, wanted.name, wanted.bytes, metadata))))
+    return Status(201, MultipartOut(**shown(direct.create(request.user, wanted.name, wanted.bytes))))
 
 
 @router.get("/{upload_id}", response={200: PartsOut}, summary="What has arrived")
@@ -103,36 +100,6 @@ def abort(request: HttpRequest, upload_id: UUID) -> Status[None]:
     """The parts go. An original that it has become stays."""
     receiving.forget(found(request, upload_id))
     return Status(204, None)
-
-
-@router.get("/{upload_id}/s3", include_in_schema=False)
-def list_parts(request: HttpRequest, upload_id: UUID) -> HttpResponse:
-    """What the S3 client of our page asks a store for: in S3's words, as it understands no others."""
-    upload = found(request, upload_id)
-    there = [] if upload.is_whole else direct.parts(upload)
-    parts = "".join(f"<Part><PartNumber>{part.number}</PartNumber><ETag>{part.etag}</ETag></Part>" for part in there)
-    return in_xml(f"<ListPartsResult>{parts}</ListPartsResult>")
-
-
-@router.post("/{upload_id}/s3", include_in_schema=False)
-def complete_for_page(request: HttpRequest, upload_id: UUID) -> Any:
-    """Where the original is, or where to ask for it while its bytes are read."""
-    answer = complete(request, upload_id)
-    if isinstance(answer, HttpResponse):
-        return answer
-    upload = found(request, upload_id)
-    place = f"/api/originals/{upload.original_id}" if upload.original_id else f"/api/multipart/{upload_id}"
-    named = f"<Location>{place}</Location><Key>{upload_id}</Key>"
-    return in_xml(f"<CompleteMultipartUploadResult>{named}</CompleteMultipartUploadResult>")
-
-
-@router.delete("/{upload_id}/s3", response={204: None}, include_in_schema=False)
-def abort_for_page(request: HttpRequest, upload_id: UUID) -> Status[None]:
-    return abort(request, upload_id)
-
-
-def in_xml(text: str) -> HttpResponse:
-    return HttpResponse(text, content_type="application/xml")
 
 
 def found(request: HttpRequest, upload_id: UUID) -> Upload:

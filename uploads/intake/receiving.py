@@ -15,7 +15,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -86,9 +85,8 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
 
 def unfinished(owner: Any) -> QuerySet[Upload]:
     """This owner's uploads of which something has come and more may, newest first. One that is whole ends by itself."""
-    mine = Upload.objects.filter(owner=owner, original=None, expires_at__gt=now())
-    if not settings.S3_DIRECT:
-        mine = mine.filter(direct=False)  # a program's: the page could not go on with it
+    # What went straight to the store is a program's: the page could not go on with it.
+    mine = Upload.objects.filter(owner=owner, original=None, direct=False, expires_at__gt=now())
     return mine.filter(length__isnull=False, offset__gt=0).exclude(length=F("offset")).order_by("-created_at")
 
 
