@@ -4,7 +4,7 @@ import { dropped, picked } from "./gathering.js";
 import { show } from "./live.js";
 import { Gauge } from "./pace.js";
 import { total } from "./total.js";
-import { begun, giveUp } from "./unfinished.js";
+import { begun, giveUpBegun } from "./unfinished.js";
 import * as uplink from "./uplink.js";
 import { announce, size, time, word } from "./words.js";
 
@@ -59,7 +59,7 @@ class Sending {
     } catch {
       return this.remove(); // it is on its way already
     }
-    this.resumed = Boolean(row);
+    this.resumed = row?.dataset.url; // until something moves
     row?.remove();
     if (this.status === "paused") uplink.pause(this.id);
     return undefined;
@@ -68,7 +68,7 @@ class Sending {
   progress(sent) {
     if (this.status === "paused") return;
     if (this.moved || !this.resumed) this.moved += Math.max(0, sent - this.sent);
-    this.resumed = false;
+    this.resumed = null;
     this.sent = sent;
     this.gauge.note(sent);
     this.bar.value = sent / this.file.size;
@@ -133,7 +133,8 @@ class Sending {
   cancel() {
     if (this.status !== "refused") giveBack(this.file);
     if (this.id) uplink.drop(this.id);
-    else begun(this.file).then(giveUp);
+    giveUpBegun(this.file);
+    if (this.resumed) uplink.terminate(this.resumed); // what only stands in line Uppy would forget and leave there
     this.remove();
   }
 

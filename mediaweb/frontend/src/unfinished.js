@@ -5,10 +5,12 @@ import { size, word } from "./words.js";
 const PATIENCE = 1500; // ms: a page that was left lets go of its uploads in less
 const settling = new Map([...document.querySelectorAll("#unfinished [data-url]")].map((row) => [row, settle(row)]));
 
+const rowOf = (file) => [...settling.keys()].find(({ dataset, isConnected }) => isConnected && dataset.name === file.name
+  && Number(dataset.bytes) === file.size && Number(dataset.modified) === file.lastModified);
+
 // The row of the upload that this file began, if there is one and no other tab is sending it.
 export async function begun(file) {
-  const found = [...settling.keys()].find(({ dataset, isConnected }) => isConnected && dataset.name === file.name
-    && Number(dataset.bytes) === file.size && Number(dataset.modified) === file.lastModified);
+  const found = rowOf(file);
   if (!found) return undefined;
   await Promise.race([settling.get(found), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
   return found.isConnected && "settled" in found.dataset ? found : undefined;
@@ -45,7 +47,14 @@ async function look(row) {
   else if (answer) tell(row, offset);
 }
 
-export async function giveUp(row) {
+// Gives up what this file began, however long who was at it takes to let go.
+export async function giveUpBegun(file) {
+  const row = rowOf(file);
+  await settling.get(row);
+  if (row?.isConnected) giveUp(row);
+}
+
+async function giveUp(row) {
   const answer = row && (await terminate(row.dataset.url).catch(() => null));
   if (answer?.ok || answer?.status === 404) row.remove();
 }

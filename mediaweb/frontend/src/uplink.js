@@ -68,8 +68,9 @@ uppy.on("upload-progress", (file, progress) => {
 });
 uppy.on("upload-success", async (file, { uploadURL, body }) => {
   const sender = senders.get(file.id);
-  drop(file.id);
-  sender?.kept(body.xhr?.getResponseHeader("X-Original-Id") || (await become(uploadURL)));
+  const id = body.xhr?.getResponseHeader("X-Original-Id") || (await become(uploadURL));
+  drop(file.id); // after that, as Uppy has the server forget the upload
+  sender?.kept(id);
 });
 uppy.on("upload-error", (file, error, response) => {
   const xhr = response?.body?.xhr;
