@@ -76,7 +76,7 @@ def test_folder_of_forty__reload_halfway_one_refused_one_canceled(page, service,
     page.set_input_files("#zone input[webkitdirectory]", str(folder))
     expect(page.locator("#sending .row", has_text="notes.txt")).to_contain_text("not an image or video", timeout=SOON)
     assert not page.locator("#sending .row", has_text=".DS_Store").count()
-    # Far enough for the server to know of the long one, too: what has not begun there cannot be canceled after a reload.
+    # So far that the server knows of the long one, too: nobody can cancel what has not begun there.
     until(lambda: page.locator("#gallery .card").count() > 5 and line.sent > 2 << 20, 60)
     page.reload()
     page.set_input_files("#zone input[webkitdirectory]", str(folder))
