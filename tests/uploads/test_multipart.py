@@ -38,8 +38,8 @@ def program(alice: Any, store: Store) -> Client:
     return program_of(alice)
 
 
-def begin(program: Client, length: int, name: str = "film.mp4", **more: Any) -> Any:
-    answer = program.post(PLACE, {"name": name, "bytes": length, **more}, content_type="application/json")
+def begin(program: Client, length: int, name: str = "film.mp4") -> Any:
+    answer = program.post(PLACE, {"name": name, "bytes": length}, content_type="application/json")
     assert answer.status_code == 201, answer.content
     return answer.json()
 
