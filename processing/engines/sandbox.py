@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]  # where `processing` is found
 READ = 65_536  # bytes: what a Linux pipe holds
 LONGEST_ANSWER = 65_536  # bytes of one line; eight files are 1500
 TAIL = 4096  # bytes of what the job said on stderr: it fits in a log line
+VMSTAT = Path("/proc/vmstat")
 HANG_UP = 5  # seconds: the sandbox reaps its job and goes in 3 ms; while it starts, in half a second
 
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS, signal.SIGTRAP)
@@ -46,7 +47,14 @@ PROGRESS = TypeAdapter(float)
 
 
 class EngineFailed(Exception):
-    """The engine failed in its sandbox, or the sandbox itself did: our fault, not the file's."""
+    """The engine failed in its sandbox, or the sandbox itself did: our fault, not the file's.
+
+    `errno` is the system's number, where it refused the engine something.
+    """
+
+    def __init__(self, reason: str, errno: int | None = None) -> None:
+        super().__init__(reason)
+        self.errno = errno
 
 
 def sandboxed(make: Make) -> Make:
@@ -203,6 +211,7 @@ class Job:
         self.rest = self.words = b""
         self.alive = time.monotonic()
         self.ticked = 0.0
+        self.kills = memory_kills()
 
     def hear(self, data: bytes) -> None:
         """Take in a piece of the answers."""
@@ -233,7 +242,7 @@ class Job:
         """The product, or the error that the job ended in, with its last words as a note."""
         try:
             if status:
-                raise death(status, bounds)
+                raise death(status, bounds, memory_ran_out=memory_kills() != self.kills or self.kills is None)
             return self.judged()
         except (MediaError, EngineFailed) as error:
             if self.words:
@@ -247,8 +256,8 @@ class Job:
                     return self.believable(PRODUCT.validate_python(product))
                 case {"refused": {"code": str(code), "details": dict(details)}}:
                     raise ERRORS[code](**details)
-                case {"failed": {"reason": str(reason), "trace": str(trace)}}:
-                    error = EngineFailed(reason)
+                case {"failed": {"reason": str(reason), "trace": str(trace), "errno": int() | None as number}}:
+                    error = EngineFailed(reason, number)
                     error.add_note(trace)
                     raise error
         raise EngineFailed("the job ended without an answer")
@@ -274,17 +283,26 @@ def making_sense() -> Iterator[None]:
         raise EngineFailed(f"the job's answer makes no sense: {error}") from error
 
 
-def death(status: int, bounds: Bounds) -> MediaError | EngineFailed:
-    """What a job died of that did not answer."""
+def death(status: int, bounds: Bounds, *, memory_ran_out: bool) -> MediaError | EngineFailed:
+    """What a job died of that did not answer. `memory_ran_out`: the kernel has killed somebody for it meanwhile."""
     if -status in CRASHES:
         return Corrupt(reason="the decoder crashed on it")
     if -status == signal.SIGXCPU:
         return ResourceLimit(allowed=f"{bounds.cpu} seconds")
     if -status == signal.SIGXFSZ:
         return ResourceLimit(allowed=f"{bounds.file_size // MIB} MiB of output")
-    if -status == signal.SIGKILL:  # the kernel's, when memory runs out: it takes the job first
+    if -status == signal.SIGKILL and memory_ran_out:  # it takes the job first
         return ResourceLimit(allowed="memory")
-    return EngineFailed(f"the job ended with status {status}")
+    return EngineFailed(f"the job ended with status {status}")  # killed from outside, like all of us at a hard stop
+
+
+def memory_kills() -> int | None:
+    """How often the kernel has killed because memory ran out, in any group; None where it does not say."""
+    with suppress(OSError):
+        for line in VMSTAT.read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None
 
 
 def read(pipe: int, take: Callable[[bytes], None]) -> bool:

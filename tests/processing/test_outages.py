@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from processing import runner, sweeping
 from processing.engines.child import DiskFailed
+from processing.engines.sandbox import EngineFailed
 from processing.models import Job, JobStatus, RunStatus
 from processing.outages import is_outage
 from tests.processing.test_runner import job_of, step_does, work
@@ -43,6 +44,7 @@ def wrapped(inner: Exception) -> Exception:
         ConnectionResetError(),
         OSError(errno.ENOSPC, "No space left on device"),
         DiskFailed("ffmpeg", 0, "Error writing trailer of mp4-360.mp4: No space left on device"),
+        EngineFailed("OSError: [Errno 28] No space left on device", errno.ENOSPC),
         refusal(503),
         refusal(403, "RequestTimeTooSkewed"),
         wrapped(refusal(500)),
@@ -56,6 +58,7 @@ def test_is_outage__of_database_store_or_disk(error):
     "error",
     [
         ValueError("ours"),
+        EngineFailed("TypeError: 7"),
         IntegrityError("ours"),
         FileNotFoundError(errno.ENOENT, "gone"),
         refusal(403, "AccessDenied"),
