@@ -43,12 +43,16 @@ def make_of(step: Step, order: Order, original: Any) -> Product:
         raise Damaged(f"{original.key} has {found} bytes of {original.bytes}")
     try:
         product = step.make(order)
-    except MediaError:
+    except MediaError as error:
         look_through(order.source, original)
-        raise
-    if disk.UNREAD in traces.said():
+        if not disk.UNREAD.search(traces.said()):
+            raise
+        log.warning("%s can be read now, and is tried once more: %s", original.key, error)
+    else:
+        if not disk.UNREAD.search(traces.said()):
+            return product
         look_through(order.source, original)
-    return product
+    return step.make(order)  # what was made before may be less than there is; now only the file can be at fault
 
 
 def look_through(source: Path, original: Any) -> None:

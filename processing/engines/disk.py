@@ -17,5 +17,6 @@ WORDS = re.compile(
     # But of what it writes, it says it of nothing else.
     r"|(?:av_interleaved_write_frame\(\)|Error writing trailer of [^\n]*): Input/output error"
 )
-# ffmpeg takes what it cannot read for the end of the file, says this, and ends well.
-UNREAD = "Input/output error"
+# ffmpeg takes what it cannot read for the end of the file, says one of these, and ends well. Of a file that does end
+# too soon it says the same.
+UNREAD = re.compile("Input/output error|: partial file|File ended prematurely|Read error at pos")

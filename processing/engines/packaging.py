@@ -147,7 +147,7 @@ def copied(argv: list[str], film: Film, order: Order) -> None:
 def run(argv: list[str], order: Order) -> None:
     """Run ffmpeg on files of ours: whatever it says against them is our fault."""
     said = child.run(argv, BOUNDS, folder=order.folder, on_tick=lambda: order.report(0))
-    if disk.UNREAD in said:
+    if disk.UNREAD.search(said):
         raise OSError(errno.EIO, said)
 
 

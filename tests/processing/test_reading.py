@@ -1,7 +1,6 @@
 """What a step says against a file is believed only where our disk has given it the file that was kept."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +34,18 @@ def call_it_damaged(order: Order) -> Product:
     raise Corrupt(reason="it ends too early")
 
 
-def not_read_on(make: Callable[[Order], Product]) -> Callable[[Order], Product]:
-    """A step whose program says that it could not read on, and ends well."""
+class Reader:
+    """A step whose program says `times` times that it could not read on, and ends well."""
 
-    def make_less(order: Order) -> Product:
-        child.run(["sh", "-c", "echo 'file:source: Input/output error' >&2"], EASY)
-        return make(order)
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.made: list[Product] = []
 
-    return make_less
+    def make(self, _: Order) -> Product:
+        if len(self.made) < self.times:
+            child.run(["sh", "-c", "echo 'file:source: Input/output error' >&2"], EASY)
+        self.made.append(Product(colour=f"#00000{len(self.made)}"))
+        return self.made[-1]
 
 
 def waits_for_us(original: Any) -> str:
@@ -84,15 +87,22 @@ def test_original_that_is_as_it_was__is_called_damaged_at_once(upload, step_does
 
 
 def test_program_that_could_not_read_on__has_made_nothing(upload, step_does):
-    step_does(not_read_on(lambda _: Product()))
+    reader = Reader(times=1)
+    step_does(reader.make)
     original = upload()
     change_a_byte(place_of(original))
     work()
     assert "is not what was kept" in waits_for_us(original)
+    assert len(reader.made) == 1
 
 
-def test_program_that_could_not_read_on__is_believed_where_all_can_be_read(upload, step_does):
-    step_does(not_read_on(lambda _: Product()))
+@pytest.mark.parametrize("times", [1, 2])
+def test_program_that_could_not_read_on__makes_it_once_more_where_all_can_be_read(upload, step_does, times):
+    """Then the disk is well again, or the file does end too soon."""
+    reader = Reader(times)
+    step_does(reader.make)
     original = upload()
     work()
+    original.refresh_from_db()
     assert job_of(original, "inspect").status == JobStatus.SUCCEEDED
+    assert (len(reader.made), original.colour) == (2, "#000001")
