@@ -5,7 +5,7 @@ from http import HTTPStatus
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NotConnected
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from redis.exceptions import RedisError
 
 from processing.engines import disk
@@ -15,6 +15,7 @@ from processing.engines.sandbox import EngineFailed
 # Did not answer, or not to the end.
 SILENT = (OperationalError, InterfaceError, RedisError, ConnectionError, TimeoutError)
 SILENT_STORE = (NotConnected, HTTPClientError, IncompleteReadError)
+IDLE_IN_TRANSACTION = "25P03"  # among PostgreSQL's codes
 # What a store says that is busy, and to a machine whose clock is wrong.
 NOT_NOW = ("RequestTimeout", "SlowDown", "Throttling", "TooManyRequests", "RequestTimeTooSkewed")
 
@@ -34,6 +35,8 @@ def is_outage(error: BaseException | None) -> bool:
             return True
         case DiskFailed():
             return True
+        case InternalError():  # we have been silent for too long, and PostgreSQL has let go of us
+            return getattr(error.__cause__, "sqlstate", "") == IDLE_IN_TRANSACTION
         case _:
             return isinstance(error, SILENT + SILENT_STORE)
 
