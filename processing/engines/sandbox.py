@@ -28,6 +28,7 @@ from pydantic import TypeAdapter
 from processing.engines import traces
 from processing.engines.child import ENVIRONMENT, TICK
 from processing.engines.fence import MIB, Bounds
+from processing.engines.kernel import killings
 from processing.errors import Corrupt, MediaError, ResourceLimit
 from processing.facts import Made, Order, Product
 
@@ -37,7 +38,6 @@ ROOT = Path(__file__).parents[2]  # where `processing` is found
 READ = 65_536  # bytes: what a Linux pipe holds
 LONGEST_ANSWER = 65_536  # bytes of one line; eight files are 1500
 TAIL = 4096  # bytes of what the job said on stderr: it fits in a log line
-VMSTAT = Path("/proc/vmstat")
 HANG_UP = 5  # seconds: the sandbox reaps its job and goes in 3 ms; while it starts, in half a second
 
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS, signal.SIGTRAP)
@@ -211,7 +211,7 @@ class Job:
         self.rest = self.words = b""
         self.alive = time.monotonic()
         self.ticked = 0.0
-        self.kills = memory_kills()
+        self.killings_before = killings()
 
     def hear(self, data: bytes) -> None:
         """Take in a piece of the answers."""
@@ -242,7 +242,7 @@ class Job:
         """The product, or the error that the job ended in, with its last words as a note."""
         try:
             if status:
-                raise death(status, bounds, memory_ran_out=memory_kills() != self.kills or self.kills is None)
+                raise death(status, bounds, memory_ran_out=killings() > self.killings_before)
             return self.judged()
         except (MediaError, EngineFailed) as error:
             if self.words:
@@ -294,15 +294,6 @@ def death(status: int, bounds: Bounds, *, memory_ran_out: bool) -> MediaError | 
     if -status == signal.SIGKILL and memory_ran_out:  # it takes the job first
         return ResourceLimit(allowed="memory")
     return EngineFailed(f"the job ended with status {status}")  # killed from outside, like all of us at a hard stop
-
-
-def memory_kills() -> int | None:
-    """How often the kernel has killed because memory ran out, in any group; None where it does not say."""
-    with suppress(OSError):
-        for line in VMSTAT.read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return None
 
 
 def read(pipe: int, take: Callable[[bytes], None]) -> bool:

@@ -191,7 +191,7 @@ class TestBounds:
 
     def test_memory__taken_by_the_kernels_killer(self, do, monkeypatch):
         counted = iter((7, 8))
-        monkeypatch.setattr(sandbox, "memory_kills", lambda: next(counted))
+        monkeypatch.setattr(sandbox, "killings", lambda: next(counted))
         with pytest.raises(ResourceLimit, match="memory"):
             do(hostile.be_killed)
 
@@ -215,7 +215,7 @@ class TestBounds:
         assert (order.folder / "big").stat().st_size == 8 * MIB
 
     def test_output__that_does_not_fit_is_never_half_a_picture(self, order):
-        pool = Pool([f"{images.__name__}:render"], replace(SMALL, file_size=4096))
+        pool = Pool([f"{images.__name__}:render"], Bounds(file_size=4096))
         Image.effect_noise((400, 300), 80).convert("RGB").save(order.source, "JPEG")
         for preset in (WEBP[-1], MAIL_JPEG):
             with pytest.raises(ResourceLimit, match="of output"):
