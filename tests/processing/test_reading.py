@@ -1,16 +1,22 @@
 """What a step says against a file is believed only where our disk has given it the file that was kept."""
 
 import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 
-from processing.engines import child
+from processing import presets, publishing, reading
+from processing.engines import audio, child, remuxing, traces, videos
 from processing.errors import Corrupt
 from processing.facts import Order, Product
 from processing.models import JobStatus, RunStatus
+from processing.outages import is_outage
+from tests.chaos import media
 from tests.processing.test_runner import job_of, step_does, work
 
 __all__ = ["step_does"]
@@ -46,6 +52,49 @@ class Reader:
             child.run(["sh", "-c", "echo 'file:source: Input/output error' >&2"], EASY)
         self.made.append(Product(colour=f"#00000{len(self.made)}"))
         return self.made[-1]
+
+
+@pytest.fixture
+def failing_disk(tmp_path: Path) -> Iterator[Callable[[bytes], Path]]:
+    """A real disk, small, of which the second half of a file cannot be read. Needs root and a loop device."""
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    folder.mkdir()
+
+    def can(*words: str) -> bool:
+        return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+    def mount() -> bool:
+        return can("mount", "-o", "loop", str(image), str(folder))
+
+    def put(data: bytes) -> Path:
+        path = folder / "film.mp4"
+        path.write_bytes(data)
+        said = subprocess.run(["filefrag", "-b4096", "-e", path], check=True, capture_output=True, text=True).stdout
+        begins = int(said.splitlines()[3].split()[3].rstrip("."))
+        subprocess.run(["umount", folder], check=True)  # what it has in memory can still be read
+        assert mount()
+        os.truncate(image, begins * 4096 + len(data) // 2)
+        return path
+
+    image.touch()
+    os.truncate(image, 16 << 20)
+    if not (can("mkfs.ext4", "-q", "-b", "4096", str(image)) and mount()):
+        pytest.skip("no disk of our own can be mounted here")
+    yield put
+    subprocess.run(["umount", folder], check=False)
+
+
+def test_failing_disk__shortens_no_sound_and_leaves_no_copy_out(failing_disk, tmp_path):
+    data = media.film(20, "640x360")()
+    whole = tmp_path / "whole.mp4"
+    whole.write_bytes(data)
+    facts = videos.inspect(Order(whole, tmp_path)).facts
+    original: Any = SimpleNamespace(key="film", bytes=len(data), sha256=publishing.sha256_of(whole))
+    order = Order(failing_disk(data), tmp_path, facts, presets.source(facts))
+    for make in (audio.encode, remuxing.remux):
+        with traces.kept(), pytest.raises(OSError, match="Input/output error") as error:
+            reading.make_of(SimpleNamespace(make=make), order, original)
+        assert is_outage(error.value)
 
 
 def waits_for_us(original: Any) -> str:
