@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from boto3.exceptions import Boto3Error
+from boto3.exceptions import Boto3Error, RetriesExceededError
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NotConnected
 from django.db import InterfaceError, InternalError, OperationalError
@@ -29,16 +29,16 @@ def is_outage(error: BaseException | None) -> bool:
     match error:
         case ClientError():
             return refused_for_now(error)
+        case RetriesExceededError():  # a download's, which has broken off again and again
+            return is_outage(error.last_exception)
         case Boto3Error():  # a transfer's: it was raised while what really happened was handled
             return is_outage(error.__context__)
         case OSError() | EngineFailed() if error.errno in disk.FAULTS:  # another job would fare no better
             return True
-        case DiskFailed():
-            return True
         case InternalError():  # we have been silent for too long, and PostgreSQL has let go of us
             return getattr(error.__cause__, "sqlstate", "") == IDLE_IN_TRANSACTION
         case _:
-            return isinstance(error, SILENT + SILENT_STORE)
+            return isinstance(error, (*SILENT, *SILENT_STORE, DiskFailed))
 
 
 def refused_for_now(error: ClientError) -> bool:

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from boto3.exceptions import RetriesExceededError, S3UploadFailedError
+from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, ReadTimeoutError
 from django.db import IntegrityError, OperationalError
 from django.utils.timezone import now
 
@@ -48,6 +48,7 @@ def wrapped(inner: Exception) -> Exception:
         refusal(503),
         refusal(403, "RequestTimeTooSkewed"),
         wrapped(refusal(500)),
+        RetriesExceededError(IncompleteReadError(actual_bytes=1, expected_bytes=2)),
     ],
 )
 def test_is_outage__of_database_store_or_disk(error):
@@ -64,6 +65,7 @@ def test_is_outage__of_database_store_or_disk(error):
         refusal(403, "AccessDenied"),
         refusal(404, "NoSuchKey"),
         wrapped(refusal(404)),
+        RetriesExceededError(ValueError("ours")),
     ],
 )
 def test_is_outage__a_fault_that_would_come_again_is_none(error):
