@@ -1,6 +1,7 @@
 """Django's settings: one file, driven by the environment (see `environment.py` for the variables)."""
 
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import dj_email_url
@@ -98,21 +99,24 @@ SQLITE = {
 POSTGRES = {
     "options": "-c idle_in_transaction_session_timeout=60s"
     " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
-    "connect_timeout": 5,
+    "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+
+
+def given_postgres(url: str) -> dict[str, Any]:
+    given: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=0))
+    return given | {"OPTIONS": POSTGRES | given.get("OPTIONS", {})}
+
+
 # A connection ends with its request: under ASGI each request has a thread of its own, and one that is kept
 # for the next is found by nobody and stays open until the collector comes.
 DATABASES = {
-    "default": SQLITE
-    if ENV.database_url.partition(":")[0] in {"", "sqlite"}
-    else dict(dj_database_url.parse(ENV.database_url, conn_max_age=0))
+    "default": SQLITE if ENV.database_url.partition(":")[0] in {"", "sqlite"} else given_postgres(ENV.database_url)
 }
-if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    DATABASES["default"]["OPTIONS"] = {**POSTGRES, **DATABASES["default"].get("OPTIONS", {})}
 if ENV.database_url.startswith("sqlite:"):
     SQLITE["NAME"] = dj_database_url.parse(ENV.database_url)["NAME"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
