@@ -83,7 +83,7 @@ TEMPLATES = [
 # (IMMEDIATE) and lets readers go on (WAL). Four writers for 20 s: 804 "database is locked" with
 # SQLite's defaults, none so. synchronous stays FULL: an accepted upload outlives a power cut.
 SQLITE = {
-    "ENGINE": "django.db.backends.sqlite3",
+    "ENGINE": "mediaweb.sqlite",
     "NAME": DATA / "mediaweb.sqlite3",
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
@@ -91,8 +91,7 @@ SQLITE = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     },
 }
-# A connection ends with its request: under ASGI each request has a thread of its own, and one that is kept
-# for the next is found by nobody and stays open until the collector comes.
+# A connection ends with its job or its request; a web process keeps some for the next (`desks.keep_connections`).
 DATABASES = {
     "default": SQLITE
     if ENV.database_url.partition(":")[0] in {"", "sqlite"}

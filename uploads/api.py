@@ -6,6 +6,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
+from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from ninja import Field, File, Query, Router, Schema, Status, UploadedFile
@@ -18,6 +19,7 @@ from uploads.auth import CALLERS
 from uploads.document import DocumentedAPI
 from uploads.idempotency import idempotent
 from uploads.intake import multipart
+from uploads.models import Original
 from uploads.reach import mendable, visible
 from uploads.representation import OriginalOut, originals, represent
 from uploads.sharing import api as sharing
@@ -67,7 +69,7 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut
     200 where you have sent the same bytes before: it is the original that they became.
     """
     original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
-    return Status(200 if original.was_there else 201, shown(request, original.pk))
+    return Status(200 if original.was_there else 201, shown_row(request, originals().get(pk=original.pk)))
 
 
 @api.get("/originals", response=OriginalPage, summary="List originals")
@@ -142,7 +144,7 @@ def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
 @api.get(
     "/events",
     response={200: None},
-    throttle=[],  # counting would hold the loop, and with it every upload, while Redis says nothing
+    throttle=[],  # a page that lost its stream comes again and again, and is to find out what it missed
     summary="Watch originals move",
     openapi_extra={
         "responses": {
@@ -153,7 +155,7 @@ def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
         }
     },
 )
-async def watch(request: HttpRequest) -> StreamingHttpResponse:
+def watch(request: HttpRequest) -> StreamingHttpResponse:
     """Server-sent events: `listening` once, then your originals as they change; everybody's for editors."""
     response = StreamingHttpResponse(stream(request), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
@@ -181,6 +183,8 @@ def event(request: HttpRequest, original_id: UUID) -> str:
         body = json.dumps(shown(request, original_id).model_dump(), cls=NinjaJSONEncoder)
     except Http404:
         return ""
+    finally:
+        close_old_connections()  # the stream lasts for hours, and would hold it as long
     return f"event: original\ndata: {body}\n\n"
 
 
@@ -211,5 +215,8 @@ api.add_router("", rest)
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
-    original = visible(request, original_id)
+    return shown_row(request, visible(request, original_id))
+
+
+def shown_row(request: HttpRequest, original: Original) -> OriginalOut:
     return represent(original, Lines.read([original.run]), request.build_absolute_uri)

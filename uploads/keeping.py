@@ -68,7 +68,7 @@ def alone(owner_id: int) -> Iterator[None]:
     """A transaction in which nothing else of this owner's is announced or written down."""
     with transaction.atomic():
         # Not FOR UPDATE: rows that merely refer to the owner may be written meanwhile.
-        get_user_model().objects.select_for_update(no_key=True).get(pk=owner_id)
+        get_user_model().objects.select_for_update(no_key=True).only("pk").get(pk=owner_id)
         yield
 
 
