@@ -13,13 +13,12 @@ from ninja import Field, File, Query, Router, Schema, Status, UploadedFile
 from ninja.responses import NinjaJSONEncoder
 
 from processing import events, queues, runner, storage
-from processing.standing import UNFINISHED, Lines
+from processing.standing import SPARED, UNFINISHED, Lines
 from uploads import keeping, listing, refusals
 from uploads.auth import CALLERS
 from uploads.document import DocumentedAPI
 from uploads.idempotency import idempotent
 from uploads.intake import multipart
-from uploads.models import Original
 from uploads.reach import mendable, visible
 from uploads.representation import OriginalOut, originals, represent
 from uploads.sharing import api as sharing
@@ -66,10 +65,13 @@ refusals.register(api)
 def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut]:
     """Keep the file and queue its processing; answers before that begins.
 
-    200 where you have sent the same bytes before: it is the original that they became.
+    200 where you have sent the same bytes before: it is the original that they became. While much is waiting,
+    `queue_position` and `eta_seconds` may be null in this answer: ask for the original, or watch it.
     """
     original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
-    return Status(200 if original.was_there else 201, shown_row(request, originals().get(pk=original.pk)))
+    row = originals().get(pk=original.pk)
+    answer = represent(row, SPARED.read([row.run]), request.build_absolute_uri)
+    return Status(200 if original.was_there else 201, answer)
 
 
 @api.get("/originals", response=OriginalPage, summary="List originals")
@@ -215,8 +217,5 @@ api.add_router("", rest)
 
 
 def shown(request: HttpRequest, original_id: UUID) -> OriginalOut:
-    return shown_row(request, visible(request, original_id))
-
-
-def shown_row(request: HttpRequest, original: Original) -> OriginalOut:
+    original = visible(request, original_id)
     return represent(original, Lines.read([original.run]), request.build_absolute_uri)
