@@ -140,6 +140,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_MANIFEST_STRICT = False
 FILE_UPLOAD_TEMP_DIR = SCRATCH
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 19  # bytes of a body in memory; of a hundred that wait for a desk, 50 MiB
 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # every tick in a gallery is one
 MAX_UPLOAD_BYTES = int(ENV.max_upload_bytes)

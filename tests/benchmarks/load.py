@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import secrets
 import statistics
 import tempfile
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from PIL import Image
 
 from tests.benchmarks.ingest import Peak
@@ -43,6 +43,7 @@ SMALL_BYTES = 100_000
 IDLE = 40  # uploads, for the median
 BLOCK = 1 << 20
 PATIENCE = 1800.0  # seconds for the workers to make what was sent
+CHANCE = secrets.SystemRandom()
 
 
 @dataclass
@@ -78,21 +79,15 @@ class Scene:
 
 
 class Pictures:
-    """A JPEG of 100 kB as a camera's thumbnail or a phone's messenger makes it; each time in bytes of its own."""
+    """A small picture in a file of 100 kB, each time in bytes of its own: behind its end, where no reader looks."""
 
     def __init__(self) -> None:
-        noise = Image.effect_noise((640, 480), 60).convert("RGB")
-        quality = next(q for q in range(30, 100) if len(encoded(noise, q)) > SMALL_BYTES * 0.9)
-        self.data = encoded(noise, quality)[: SMALL_BYTES - 20]
+        file = BytesIO()
+        Image.effect_noise((320, 240), 60).save(file, "JPEG")
+        self.data = file.getvalue()
 
     def next(self) -> bytes:
         return self.data + secrets.token_bytes(SMALL_BYTES - len(self.data))
-
-
-def encoded(image: Image.Image, quality: int) -> bytes:
-    file = BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return file.getvalue()
 
 
 class Sender:
@@ -138,10 +133,15 @@ class Sender:
 
 
 async def one_client(sender: Sender, pictures: Pictures, scene: Scene, until: float, pause: float) -> None:
-    await asyncio.sleep(random.uniform(0, 2 * pause))
+    await rest(pause)
     while time.monotonic() < until:
         await sender.post(pictures.next(), scene)
-        await asyncio.sleep(random.uniform(0, 2 * pause))
+        await rest(pause)
+
+
+async def rest(pause: float) -> None:
+    if pause:
+        await asyncio.sleep(CHANCE.expovariate(1 / pause))
 
 
 async def many(sender: Sender, pictures: Pictures, scene: Scene, seconds: float, pause: float) -> None:
@@ -196,27 +196,34 @@ async def large(client: httpx.AsyncClient, scene: Scene) -> None:
     await asyncio.gather(*(ways[number % 2](client, number, scene) for number in range(LARGE)))
 
 
-async def idle_median(sender: Sender, pictures: Pictures, settled: Callable[[], Awaitable[None]]) -> float:
+async def idle_median(client: httpx.AsyncClient, sender: Sender, pictures: Pictures) -> float:
     scene = Scene()
     for _ in range(IDLE):
         await sender.post(pictures.next(), scene)
-        await settled()
+        await settled(client)
     assert scene.statuses == {"201": IDLE}, scene.statuses
     return statistics.median(scene.seconds[5:])
 
 
-async def ended(client: httpx.AsyncClient, ids: list[str]) -> tuple[int, Counter[str]]:
-    """How many of these are not there, and what became of the others, once all have ended."""
-    seen: dict[str, str] = {}
+async def settled(client: httpx.AsyncClient) -> None:
+    """Wait until everything has ended."""
     until = time.monotonic() + PATIENCE
-    while (left := [one for one in ids if seen.get(one) not in {*FINAL, "lost"}]) and time.monotonic() < until:
-        for one in left:
-            answer = await client.get(f"/api/originals/{one}")
-            seen[one] = answer.json()["status"] if answer.status_code == 200 else "lost"
-            if seen[one] not in FINAL:
-                await asyncio.sleep(0.2)
-    became = Counter(seen.values())
-    return became.pop("lost", 0), became
+    while time.monotonic() < until:
+        asked = [{"status": status, "limit": 1} for status in ("received", "processing")]
+        answers = [await client.get("/api/originals", params=params) for params in asked]
+        if not any(answer.json()["items"] for answer in answers):
+            return
+        await asyncio.sleep(0.1)
+
+
+async def became(client: httpx.AsyncClient) -> dict[str, str]:
+    """The status of every original there is."""
+    found, cursor = dict[str, str](), ""
+    while cursor is not None:
+        page = (await client.get("/api/originals", params={"limit": 100, "cursor": cursor})).json()
+        found |= {item["id"]: item["status"] for item in page["items"]}
+        cursor = page["next_cursor"]
+    return found
 
 
 async def measure(service: Service, scenes: list[str], seconds: float) -> dict[str, Any]:
@@ -228,34 +235,29 @@ async def measure(service: Service, scenes: list[str], seconds: float) -> dict[s
     async with httpx.AsyncClient(
         base_url=service.url, headers={"Authorization": f"Bearer {token}"}, timeout=300, limits=limits
     ) as client:
-
-        async def settled() -> None:
-            while (await client.get("/api/originals", params={"status": "received"})).json()["items"] or (
-                await client.get("/api/originals", params={"status": "processing"})
-            ).json()["items"]:
-                await asyncio.sleep(0.1)
-
-        idle = await idle_median(sender, pictures, settled)
-        with Peak(web) as quiet:
-            pass
+        idle = await idle_median(client, sender, pictures)
+        quiet = psutil.Process(web).memory_info().rss
         ways: dict[str, Callable[[Scene], Awaitable[None]]] = {
             "burst": lambda scene: many(sender, pictures, scene, seconds, 0.0),
             "crowd": lambda scene: many(sender, pictures, scene, seconds, PAUSE),
             "large": lambda scene: large(client, scene),
         }
         for name in scenes:
+            await settled(client)
             scene = found[name] = Scene(load=round(os.getloadavg()[0], 1))
             with Peak(web) as peak:
                 began = time.monotonic()
                 await ways[name](scene)
                 scene.wall = time.monotonic() - began
             scene.peak = peak.most / (1 << 20)
-        lost, became = await ended(client, [one for scene in found.values() for one in scene.ids])
+        await settled(client)
+        statuses = await became(client)
+    sent = [one for scene in found.values() for one in scene.ids]
     return {
         "idle_median_ms": round(1000 * idle, 1),
-        "web_rss_idle_mib": round(quiet.idle / (1 << 20)),
-        "lost": lost,
-        "became": dict(became),
+        "web_rss_idle_mib": round(quiet / (1 << 20)),
+        "lost": sum(statuses.get(one) not in FINAL for one in sent),
+        "became": dict(Counter(statuses.values())),
         "scenes": {name: scene.report(idle) for name, scene in found.items()},
     }
 
