@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from ninja import Field, File, Query, Router, Schema, Status, UploadedFile
@@ -186,7 +186,8 @@ def event(request: HttpRequest, original_id: UUID) -> str:
     except Http404:
         return ""
     finally:
-        close_old_connections()  # the stream lasts for hours, and would hold it as long
+        if not connection.in_atomic_block:  # of who called us
+            close_old_connections()  # the stream lasts for hours, and would hold one as long
     return f"event: original\ndata: {body}\n\n"
 
 
