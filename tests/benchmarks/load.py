@@ -40,7 +40,7 @@ from tests.uploads.web import BODY, VERSION, metadata
 CLIENTS, PAUSE, SECONDS = 200, 10.0, 120.0
 LARGE, LARGE_BYTES = 50, 100_000_000
 SMALL_BYTES = 100_000
-IDLE = 40  # uploads, for the median
+IDLE = 25  # uploads, for the median
 BLOCK = 1 << 20
 PATIENCE = 1800.0  # seconds for the workers to make what was sent
 CHANCE = secrets.SystemRandom()
@@ -202,7 +202,7 @@ async def idle_median(client: httpx.AsyncClient, sender: Sender, pictures: Pictu
         await sender.post(pictures.next(), scene)
         await settled(client)
     assert scene.statuses == {"201": IDLE}, scene.statuses
-    return statistics.median(scene.seconds[5:])
+    return statistics.median(scene.seconds[IDLE // 5 :])
 
 
 async def settled(client: httpx.AsyncClient) -> None:
@@ -237,6 +237,7 @@ async def measure(service: Service, scenes: list[str], seconds: float) -> dict[s
     ) as client:
         idle = await idle_median(client, sender, pictures)
         quiet = psutil.Process(web).memory_info().rss
+        print(f"idle median {1000 * idle:.1f} ms, RSS {quiet >> 20} MiB", flush=True)  # noqa: T201
         ways: dict[str, Callable[[Scene], Awaitable[None]]] = {
             "burst": lambda scene: many(sender, pictures, scene, seconds, 0.0),
             "crowd": lambda scene: many(sender, pictures, scene, seconds, PAUSE),
@@ -250,12 +251,13 @@ async def measure(service: Service, scenes: list[str], seconds: float) -> dict[s
                 await ways[name](scene)
                 scene.wall = time.monotonic() - began
             scene.peak = peak.most / (1 << 20)
+            print(f"{name:6} {'  '.join(f'{key} {said}' for key, said in scene.report(idle).items())}", flush=True)  # noqa: T201
         await settled(client)
         statuses = await became(client)
     sent = [one for scene in found.values() for one in scene.ids]
     return {
         "idle_median_ms": round(1000 * idle, 1),
-        "web_rss_idle_mib": round(quiet / (1 << 20)),
+        "web_rss_idle_mib": quiet >> 20,
         "lost": sum(statuses.get(one) not in FINAL for one in sent),
         "became": dict(Counter(statuses.values())),
         "scenes": {name: scene.report(idle) for name, scene in found.items()},
@@ -289,9 +291,6 @@ def main() -> None:
         running(options.database, Path(name)) as service,
     ):
         report = asyncio.run(measure(service, options.scenes, options.seconds))
-    print(f"{options.database}: idle median {report['idle_median_ms']} ms, RSS {report['web_rss_idle_mib']} MiB")  # noqa: T201
-    for scene, figures in report["scenes"].items():
-        print(f"{scene:6} {'  '.join(f'{key} {value}' for key, value in figures.items())}")  # noqa: T201
     print(f"lost {report['lost']}, became {report['became']}")  # noqa: T201
     print(json.dumps({"database": options.database, **report}))  # noqa: T201
 
