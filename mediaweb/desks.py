@@ -25,9 +25,9 @@ LARGE_DESKS = 8
 # Answered whatever the others wait for: a probe must not take a queue, or an outage elsewhere, for a dead process.
 PROBED = "/healthz"
 
-# Of one web process, to PostgreSQL: as many as all its threads may want at once, tus and desks together, need them
-# for a moment only. A server takes 100 where nobody has told it another number.
-CONNECTIONS = 20
+# Of one web process, to PostgreSQL: one for each thread that may hold one while it waits for a store, 16 of desks and
+# 16 that receive by tus. As many are open only while so much comes at once.
+CONNECTIONS = 32
 CONNECTION_WITHIN = 5  # seconds; who has waited so long for one is told to come again
 # Seconds. One that cannot be had is tried again for this long only, after pauses that grow: then the next request
 # tries, and a database that is back is found at once.
