@@ -1,6 +1,7 @@
 """The pictures in the README, taken of a running service: `python -m docs.screenshots`.
 
-`python -m docs.screenshots FOLDER` takes every page, light and dark, on a desk and on a phone, to be looked at.
+`python -m docs.screenshots FOLDER [LANGUAGE]` takes every page, light and dark, on a desk and on a phone, to be
+looked at.
 """
 
 import io
@@ -38,8 +39,23 @@ PAGES = {
     "account": "/account/",
     "webhooks": "/account/webhooks",
     "password": "/accounts/password/change/",
+    "addresses": "/accounts/email/",
+    "leave": "/accounts/logout/",
     "missing": "/originals/00000000-0000-0000-0000-000000000000",
+    "desk-nothing": "/status/?q=nothing",
+    "docs": "/api/docs",
 }
+STRANGERS = {
+    "welcome": "/",
+    "login": "/accounts/login/",
+    "signup": "/accounts/signup/",
+    "forgotten": "/accounts/password/reset/",
+    "shared": "/s/{shared}",
+    "locked": "/s/{locked}",
+    "gone": "/s/gone",
+}
+OAK = "under the old oak"  # a link's password
+NEWCOMERS = {"empty": "/", "forbidden": "/status/"}
 NAMES = ("Lake at dawn", "Ridge walk", "Evening", "Last light", "Storm coming", "October", "First snow", "Pass")
 
 
@@ -57,28 +73,33 @@ def take() -> None:
         browser.close()
 
 
-def take_all(folder: Path) -> None:
+def take_all(folder: Path, language: str = "en") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with running() as service, sync_playwright() as playwright, service.client("admin") as client:
-        photo, film, torn = fill(client)
-        password = service.password("admin")
+        ids = dict(zip(("photo", "film", "torn"), fill(client), strict=True))
+        ids |= {"shared": share(client, ids["film"]), "locked": share(client, ids["photo"], password=OAK)}
+        service.client("eve").close()
+        passwords = {user: service.password(user) for user in ("admin", "eve")}
         browser = chromium(playwright)
         for theme, size in product(("light", "dark"), SIZES):
-            page = browser.new_page(viewport=SIZES[size], color_scheme=theme)
-            page.goto(service.url)
-            save(page, folder / f"welcome-{size}-{theme}.png")
-            page.goto(f"{service.url}/accounts/signup/")
-            save(page, folder / f"signup-{size}-{theme}.png")
-            sign_in(page, service.url, "admin", password)
-            for name, path in PAGES.items():
-                page.goto(service.url + path.format(photo=photo, film=film, torn=torn))
-                save(page, folder / f"{name}-{size}-{theme}.png")
+            for user, pages in (("", STRANGERS), ("eve", NEWCOMERS), ("admin", PAGES)):
+                page = browser.new_page(viewport=SIZES[size], color_scheme=theme, locale=language)
+                if user:
+                    sign_in(page, service.url, user, passwords[user])
+                for name, path in pages.items():
+                    page.goto(service.url + path.format(**ids))
+                    save(page, folder / f"{name}-{size}-{theme}.png")
             for name, act in ACTS.items():
                 page.goto(service.url)
                 act(page)
                 save(page, folder / f"{name}-{size}-{theme}.png")
-            page.close()
         browser.close()
+
+
+def share(client: httpx.Client, original_id: str, **wanted: str) -> str:
+    """The token of a link to it."""
+    made = client.post(f"/api/originals/{original_id}/shares", json=wanted).raise_for_status()
+    return str(made.json()["url"]).rpartition("/")[2]
 
 
 def save(page: Page, path: Path) -> None:
@@ -162,4 +183,4 @@ def play(page: Page) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(take_all(Path(sys.argv[1])) if sys.argv[1:] else take())
+    sys.exit(take_all(Path(sys.argv[1]), *sys.argv[2:]) if sys.argv[1:] else take())
