@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Pixels = NDArray[np.float64]
+Pixels = NDArray[np.float32]
 Colour = tuple[int, int, int]
 Random = np.random.Generator
 
@@ -45,7 +45,7 @@ def scene(number: int, size: tuple[int, int] = (1600, 1067)) -> bytes:
     random = np.random.default_rng(number)
     mood = MOODS[number % len(MOODS)]
     picture = sky(random, size, mood)
-    for depth in np.linspace(0.1, 0.75, 4):
+    for depth in (0.1, 0.32, 0.54, 0.75):
         raise_hills(picture, random, depth, mood)
     if mood.lake:
         fill_lake(picture, random, round(size[1] * 0.72))
@@ -57,15 +57,19 @@ def scene(number: int, size: tuple[int, int] = (1600, 1067)) -> bytes:
 
 def sky(random: Random, size: tuple[int, int], mood: Mood) -> Pixels:
     width, height = size
-    down = np.linspace(0, 1 / 0.62, height)[:, None, None].clip(0, 1) ** 0.9
-    picture = np.repeat(np.array(mood.top) * (1 - down) + np.array(mood.horizon) * down, width, axis=1)
+    down = np.linspace(0, 1 / 0.62, height, dtype=np.float32)[:, None, None].clip(0, 1) ** 0.9
+    picture = np.repeat(paint(mood.top) * (1 - down) + paint(mood.horizon) * down, width, axis=1)
     if mood.night:
         light_night(picture, random)
         return picture
-    rows, columns = np.mgrid[:height, :width]
+    rows, columns = np.ogrid[: np.float32(height), : np.float32(width)]
     far = np.hypot(rows - height * mood.sun, columns - width * random.uniform(0.2, 0.8)) / height
-    glow = np.exp(-((far / 0.3) ** 2)) * 0.4 + np.exp(-((far / 0.09) ** 2)) * 0.4 + 1 / (1 + np.exp((far - 0.03) * 400))
-    warm = np.maximum(np.array(mood.horizon) + 30.0, 232)
+    glow = (
+        np.exp(-((far / 0.3) ** 2)) * 0.4
+        + np.exp(-((far / 0.09) ** 2)) * 0.4
+        + 1 / (1 + np.exp(((far - 0.03) * 400).clip(max=80)))
+    )
+    warm = np.maximum(paint(mood.horizon) + 30, 232)
     picture += (warm - picture) * glow.clip(0, 1)[..., None]
     draw_clouds(picture, random, mood, np.exp(-far * 2.2))
     return picture
@@ -74,15 +78,15 @@ def sky(random: Random, size: tuple[int, int], mood: Mood) -> Pixels:
 def light_night(picture: Pixels, random: Random) -> None:
     """Stars, and curtains of light that hang from high up."""
     height, width, _ = picture.shape
-    stars = random.random((height, width)) > 0.9992
-    picture += (stars * random.uniform(60, 230, (height, width)))[..., None]
+    stars = random.random((height, width), np.float32)
+    picture += np.where(stars > 0.9992, (stars - 0.9992) * 255_000, 0)[..., None]
     along = fractal(random, (width, 1), width / 3)[0]
     fold = height * (0.34 + 0.22 * (along - 0.5) * 2)
     above = (fold - np.arange(height)[:, None]) / height
     rays = fractal(random, (width, 1), width / 40)[0] ** 1.5
     curtain = np.where(above > 0, np.exp(-above * 7), np.exp(above * 45)) * (0.35 + rays)
     high = above.clip(0, 0.4)[..., None] / 0.4
-    picture += curtain[..., None] * (np.array((50, 205, 130)) * (1 - high) + np.array((150, 60, 190)) * high)
+    picture += curtain[..., None] * (paint((50, 205, 130)) * (1 - high) + paint((150, 60, 190)) * high)
 
 
 def draw_clouds(picture: Pixels, random: Random, mood: Mood, lit: Pixels) -> None:
@@ -92,8 +96,8 @@ def draw_clouds(picture: Pixels, random: Random, mood: Mood, lit: Pixels) -> Non
     flat = fractal(random, (width, height * 2), width / 3.2)[away]
     thick = ((flat - (1 - mood.clouds) * 0.75 - 0.08) * 3.2).clip(0, 1) ** 0.8
     shade = ((flat - np.roll(flat, -height // 60, axis=0)) * 5).clip(-0.5, 0.5)
-    grey = np.array(mood.top) * 0.45 + np.array(mood.horizon) * 0.35
-    bright = np.maximum(np.array(mood.horizon) * 1.08, np.array(mood.top) * 1.1)
+    grey = paint(mood.top) * 0.45 + paint(mood.horizon) * 0.35
+    bright = np.maximum(paint(mood.horizon) * 1.08, paint(mood.top) * 1.1)
     share = (0.35 + lit * 0.8 + shade - 0.25 * mood.clouds).clip(0, 1)[..., None]
     picture += (grey * (1 - share) + bright * share - picture) * thick[..., None] * 0.92
 
@@ -105,21 +109,21 @@ def raise_hills(picture: Pixels, random: Random, depth: float, mood: Mood) -> No
     ridge = height * (0.38 + 0.5 * depth - rough * (0.75 - 0.5 * depth))
     if mood.wood and depth > 0.5:
         ridge = ridge - trees(random, width, height * (0.03 + 0.16 * (depth - 0.5)))
-    below = np.arange(height)[:, None] - ridge[None, :]
+    below = np.arange(height, dtype=np.float32)[:, None] - ridge.astype(np.float32)
     step = width // 300 + 1  # pixels that a slope is measured over
     relief = 1 - np.abs(2 * fractal(random, (width + step, height + step), width / 5) - 1)
     slope = relief[step:, step:] - relief[:-step, :-step]
     relief = relief[step:, step:]
     light = (slope * 5 + (relief - 0.6) * 0.5) * (0.35 + 0.45 * depth)
-    far, near = np.array(mood.horizon), np.array(mood.near)
-    paint = (far * (1 - depth) ** 1.4 + near * (1 - (1 - depth) ** 1.4)) * (1 + light[..., None])
+    far, near = paint(mood.horizon), paint(mood.near)
+    ground = (far * (1 - depth) ** 1.4 + near * (1 - (1 - depth) ** 1.4)) * (1 + light[..., None])
     if mood.snow and (depth < 0.7 or mood.snow > 0.8):
         lies = ((mood.snow * 0.5 - below / height + (relief - 0.7) * 0.5) * 14).clip(0, 1) * (0.9 - 0.35 * depth)
-        white = np.array(mood.horizon) * 0.35 + (60 if mood.night else 160)
-        paint += (white * (1 + light[..., None]) - paint) * lies[..., None]
+        white = paint(mood.horizon) * 0.35 + (60 if mood.night else 160)
+        ground += (white * (1 + light[..., None]) - ground) * lies[..., None]
     mist = (0.3 + below / height / 0.25).clip(0, 1)[..., None] * (0.85 * (1 - depth))
-    paint += (far - paint) * mist
-    picture += (paint - picture) * (below + 0.5).clip(0, 1)[..., None]
+    ground += (far - ground) * mist
+    picture += (ground - picture) * (below + 0.5).clip(0, 1)[..., None]
 
 
 def trees(random: Random, width: int, tall: float) -> Pixels:
@@ -149,23 +153,28 @@ def fill_lake(picture: Pixels, random: Random, shore: int) -> None:
 def fractal(random: Random, size: tuple[int, int], scale: float, octaves: int = 7) -> Pixels:
     """Noise of 0 to 1 whose largest waves are `scale` pixels long, each octave half as long and as high as the last."""
     width, height = size
-    found, most = np.zeros((height, width)), 0.0
+    found, most = np.zeros((height, width), np.float32), 0.0
     for octave in range(octaves):
         step = scale / 2**octave
         if step < 1:
             break
-        grid = random.random((int(height / step) + 3, int(width / step) + 3)).astype(np.float32)
+        grid = random.random((int(height / step) + 3, int(width / step) + 3), np.float32)
         box = (1.0, 1.0, 1 + width / step, 1 + height / step)
         layer = Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC, box=box)
-        found += np.asarray(layer, float) / 2**octave
+        found += np.asarray(layer) / 2**octave
         most += 1 / 2**octave
     return ((found / most - 0.5) * 1.5 + 0.5).clip(0, 1)
+
+
+def paint(colour: Colour) -> Pixels:
+    return np.array(colour, np.float32)
 
 
 def developed(picture: Pixels, random: Random) -> NDArray[np.uint8]:
     """As a camera hands it over: corners a little darker, some contrast, some grain."""
     height, width, _ = picture.shape
-    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    picture = picture * (1 - 0.16 * (rows**2 + columns**2) / 2)[..., None] + random.normal(0, 2, (height, width, 1))
+    rows, columns = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
+    grain = 2 * random.standard_normal((height, width, 1), np.float32)
+    picture = picture * (1 - 0.16 * (rows**2 + columns**2) / 2)[..., None] + grain
     share = picture.clip(0, 255) / 255
     return ((share * 0.6 + share**2 * (3 - 2 * share) * 0.4) * 255).astype(np.uint8)

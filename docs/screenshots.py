@@ -56,7 +56,12 @@ STRANGERS = {
 }
 OAK = "under the old oak"  # a link's password
 NEWCOMERS = {"empty": "/", "forbidden": "/status/"}
-NAMES = ("Lake at dawn", "Ridge walk", "Evening", "Last light", "Storm coming", "October", "First snow", "Pass")
+# What the scenes of these numbers show.
+NAMES = (
+    *("Lake at dawn", "Ridge walk", "Evening swim", "Last light", "Storm coming", "October", "First snow", "Aurora"),
+    *("Before breakfast", "Above the hut", "Red sky", "Dusk", "Rain all day", "Larches", "White out", "Midnight"),
+    *("Still water", "The pass"),
+)
 
 
 def take() -> None:
@@ -145,8 +150,8 @@ def running() -> Iterator[Service]:
 
 def fill(client: httpx.Client) -> tuple[str, str, str]:
     """Photos, a film, and one that fails; of each the last one's id."""
-    sizes = ((1600, 1067), (1067, 1600), (1600, 900), (1600, 1067))
-    ids = [send(client, scene(n, sizes[n % 4]), f"{NAMES[n % 8]}.jpg") for n in range(18)]
+    sizes = ((1280, 853), (853, 1280), (1280, 720), (1280, 853))
+    ids = [send(client, scene(n, sizes[n % 4]), f"{name}.jpg") for n, name in enumerate(NAMES)]
     ids.append(send(client, video(6), "Clouds.mp4"))
     ids.append(send(client, scene(3)[:20_000], "half sent.jpg"))
     until(lambda: all_final(client, ids), 180)
