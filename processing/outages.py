@@ -9,6 +9,8 @@ from botocore.exceptions import ConnectionError as NotConnected
 from django.db import InterfaceError, OperationalError
 from redis.exceptions import RedisError
 
+from processing.engines.child import DiskFailed
+
 # Did not answer, or not to the end.
 SILENT = (OperationalError, InterfaceError, RedisError, ConnectionError, TimeoutError)
 SILENT_STORE = (NotConnected, HTTPClientError, IncompleteReadError)
@@ -30,6 +32,8 @@ def is_outage(error: BaseException | None) -> bool:
         case Boto3Error():  # a transfer's: it was raised while what really happened was handled
             return is_outage(error.__context__)
         case OSError() if error.errno in DISK:
+            return True
+        case DiskFailed():
             return True
         case _:
             return isinstance(error, SILENT + SILENT_STORE)

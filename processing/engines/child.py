@@ -27,6 +27,9 @@ TAIL_LINES = 20
 TAIL_WIDTH = 200  # characters a line: 20 of them are 4 KiB, which fits in a log line and in a row
 MIB = 1 << 20
 
+# The system's words for a disk that takes no more. ffmpeg 5.1 says them of a file's last bytes and ends with status 0.
+DISK_FAILED = re.compile("No space left on device|Disk quota exceeded|Read-only file system")
+
 # No variable of ours reaches the child, so a broken decoder finds no secret among them. Two malloc
 # arenas, because each thread's own would reserve 64 MiB of the address space we limit.
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
@@ -52,6 +55,10 @@ class ChildFailed(Exception):
         super().__init__(f"{program} ended with status {status}: {tail}")
 
 
+class DiskFailed(ChildFailed):
+    """The program says, whatever its status, that the disk it wrote to takes no more."""
+
+
 def ignore(line: str) -> None:
     """The `on_line` of a child whose words nobody needs."""
 
@@ -74,8 +81,8 @@ def run(
     life. `on_tick()` is called at least twice a second. Whatever either raises passes on, after the
     whole process group is killed and the child reaped; so does every other way out of here.
 
-    Raises ResourceLimit if the child ran out of its bounds, ChildFailed if it failed by itself,
-    and OSError if it cannot be started. Leaves a trace (`traces`).
+    Raises ResourceLimit if the child ran out of its bounds, DiskFailed if it ran out of our disk,
+    ChildFailed if it failed by itself, and OSError if it cannot be started. Leaves a trace (`traces`).
     """
     trace = traces.begin(argv)
     with subprocess.Popen(
@@ -96,6 +103,8 @@ def run(
             trace.ended(child.returncode, usage.ru_utime + usage.ru_stime)
     if child.returncode == -signal.SIGXFSZ:
         raise ResourceLimit(allowed=f"{_in_mib(bounds.file_size)} of output")
+    if DISK_FAILED.search(watch.tail()):
+        raise DiskFailed(argv[0], child.returncode, watch.tail())
     if child.returncode:
         raise ChildFailed(argv[0], child.returncode, watch.tail())
     return watch.tail()

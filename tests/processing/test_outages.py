@@ -11,6 +11,7 @@ from django.db import IntegrityError, OperationalError
 from django.utils.timezone import now
 
 from processing import runner, sweeping
+from processing.engines.child import DiskFailed
 from processing.models import Job, JobStatus, RunStatus
 from processing.outages import is_outage
 from tests.processing.test_runner import job_of, step_does, work
@@ -41,6 +42,7 @@ def wrapped(inner: Exception) -> Exception:
         ReadTimeoutError(endpoint_url="store"),
         ConnectionResetError(),
         OSError(errno.ENOSPC, "No space left on device"),
+        DiskFailed("ffmpeg", 0, "Error writing trailer of mp4-360.mp4: No space left on device"),
         refusal(503),
         refusal(403, "RequestTimeTooSkewed"),
         wrapped(refusal(500)),

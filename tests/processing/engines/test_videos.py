@@ -372,7 +372,7 @@ def test_ladder__file_cut_off_is_corrupt_and_says_how_much_is_missing(tmp_path):
 
 def test_ladder__full_disk_is_ours(tmp_path):
     (tmp_path / "mp4-360.mp4").symlink_to("/dev/full")
-    with pytest.raises(child.ChildFailed, match="No space left"):
+    with pytest.raises(child.DiskFailed, match="No space left"):
         lowest(silent(), tmp_path)
 
 
