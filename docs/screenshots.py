@@ -70,7 +70,7 @@ def take() -> None:
         browser = chromium(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
         sign_in(page, service.url, "admin", service.password("admin"))
-        film = send(client, video(40), "Time lapse.mp4")
+        film = send(client, video(24), "Time lapse.mp4")
         shoot(page, service.url, "/", "gallery")
         shoot(page, service.url, "/status/", "desk")
         until(lambda: all_final(client, [film]), 240)
@@ -181,7 +181,7 @@ def shoot(page: Page, url: str, path: str, name: str, act: Callable[[Page], None
 
 def play(page: Page) -> None:
     """Play to the middle, then point at the seek bar, which shows the storyboard."""
-    page.locator("#player").evaluate("video => { video.muted = true; video.currentTime = 18; return video.play() }")
+    page.locator("#player").evaluate("video => { video.muted = true; video.currentTime = 10; return video.play() }")
     page.wait_for_timeout(1500)
     page.locator("media-time-range").hover(position={"x": 600, "y": 12})
     page.wait_for_timeout(1000)
