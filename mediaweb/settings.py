@@ -154,6 +154,7 @@ STORAGES = {
     }[ENV.storage],
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+S3_DIRECT = ENV.s3_direct and ENV.storage == "s3"
 ACCEL = ENV.accel
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
