@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from processing import storage, turns
+from processing.clocks import is_over
 from processing.errors import Empty, MediaError
 from uploads import keeping
 from uploads.intake import incoming
@@ -248,7 +249,7 @@ def take(upload_id: UUID, checksum: Checksum | None = None) -> Receiver:
     rows = Upload.objects.filter(pk=upload_id, original=None)
     hold = {"holder": holder, "lease_until": Now() + LEASE}
     free = rows.filter(lease_until=None).update(**hold)
-    if not free and not rows.filter(lease_until__lt=Now()).update(losses=F("losses") + 1, **hold):
+    if not free and not rows.filter(is_over("lease_until", 2 * LEASE)).update(losses=F("losses") + 1, **hold):
         raise Held if rows.exists() else Lost
     upload = Upload.objects.select_related("owner").get(pk=upload_id)
     return Receiver(upload, holder, checksum)
@@ -305,9 +306,13 @@ def batched(uploads: QuerySet[Upload]) -> Iterator[Upload]:
         batch = list(uploads.filter(pk__gt=batch[-1].pk).order_by("pk")[:BATCH])
 
 
+def is_unheld() -> Q:
+    return Q(lease_until=None) | is_over("lease_until", 2 * LEASE)
+
+
 def left_whole() -> QuerySet[Upload]:
     whole = Upload.objects.filter(original=None, length=F("offset"))
-    return whole.exclude(lease_until__gt=Now())
+    return whole.filter(is_unheld())
 
 
 def finish_or_go_on(upload_id: UUID) -> bool:
@@ -338,7 +343,7 @@ def finish_left(upload_id: UUID) -> bool:
 
 def expired() -> QuerySet[Upload]:
     """Those that are whole end as an original, however long that takes."""
-    late = Upload.objects.filter(original=None, expires_at__lt=now()).exclude(lease_until__gt=Now())
+    late = Upload.objects.filter(is_unheld(), original=None, expires_at__lt=now())
     return late.exclude(length=F("offset"))
 
 

@@ -103,6 +103,12 @@ def test_run__missing_program_is_not_the_medias_fault():
         child.run(["no-such-program"], EASY)
 
 
+def test_run__time_that_we_were_stopped_is_not_the_childs(monkeypatch):
+    monkeypatch.setattr(child, "ASLEEP", 0.5)
+    stopped_for = iter([1.5])
+    child.run(shell("sleep 0.3"), bounds(seconds=1, stall=1), on_tick=lambda: time.sleep(next(stopped_for, 0)))
+
+
 def test_run__tail_is_bounded():
     said = child.run(shell("i=0; while [ $i -lt 200 ]; do printf '%0999d\\n' $i >&2; i=$((i+1)); done"), EASY)
     assert len(said) <= 4096 + child.TAIL_LINES
