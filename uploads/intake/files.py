@@ -34,7 +34,7 @@ from uploads.models import Upload
 from uploads.refusals import STATUSES
 
 FILES = "/files/"
-HANDS = 16  # threads: disks and stores are waited for in them; each holds a connection to the database
+HANDS = 16  # threads: disks and stores are waited for in them
 SILENCE = 60.0  # seconds without a byte, after which a line counts as broken
 # Read and thrown away before a refusal, so that a client that is still sending gets to read it: one
 # that finds its connection closed takes that for a broken line, and sends everything again.
@@ -291,8 +291,12 @@ def run(function: Callable[..., Result], *args: Any, **named: Any) -> Awaitable[
 
 
 def connected(function: Callable[..., Result], *args: Any, **named: Any) -> Result:
-    close_old_connections()  # one that an outage broke; Django does it for requests that are its own
-    return function(*args, **named)
+    """Call it, and leave no connection to the database behind; Django sees to that in requests that are its own."""
+    close_old_connections()
+    try:
+        return function(*args, **named)
+    finally:
+        close_old_connections()
 
 
 def make_way(receiver: Receiver) -> None:
