@@ -28,7 +28,7 @@ lint: setup-test
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-# About three quarters of an hour on two idle cores, worked out from its parts; on busy ones trust CPU, not the wall.
+# About an hour and a quarter on two idle cores, worked out from its parts; on busy ones trust CPU, not the wall.
 bench: setup-test .setup-bench
 	$(PY) -m tests.benchmarks.images.compare
 	$(PY) -m tests.benchmarks.images.sandbox
@@ -42,6 +42,8 @@ bench: setup-test .setup-bench
 	$(PY) -m tests.benchmarks.videos.estimates
 	$(PY) -m tests.benchmarks.gallery
 	$(PY) -m tests.benchmarks.sweep
+	$(PY) -m tests.benchmarks.load sqlite
+	$(PY) -m tests.benchmarks.load postgres
 
 image:
 	@compose/build-image $(NAME)

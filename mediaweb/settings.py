@@ -84,7 +84,7 @@ TEMPLATES = [
 # (IMMEDIATE) and lets readers go on (WAL). Four writers for 20 s: 804 "database is locked" with
 # SQLite's defaults, none so. synchronous stays FULL: an accepted upload outlives a power cut.
 SQLITE = {
-    "ENGINE": "django.db.backends.sqlite3",
+    "ENGINE": "mediaweb.sqlite",
     "NAME": DATA / "mediaweb.sqlite3",
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
@@ -112,8 +112,7 @@ def given_postgres(url: str) -> dict[str, Any]:
     return given | {"OPTIONS": POSTGRES | given.get("OPTIONS", {})}
 
 
-# A connection ends with its request: under ASGI each request has a thread of its own, and one that is kept
-# for the next is found by nobody and stays open until the collector comes.
+# A connection ends with its job or its request; a web process keeps some for the next (`desks.keep_connections`).
 DATABASES = {
     "default": SQLITE if ENV.database_url.partition(":")[0] in {"", "sqlite"} else given_postgres(ENV.database_url)
 }
@@ -155,11 +154,13 @@ STORAGES = {
     }[ENV.storage],
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+S3_DIRECT = ENV.s3_direct and ENV.storage == "s3"
 ACCEL = ENV.accel
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_MANIFEST_STRICT = False
 FILE_UPLOAD_TEMP_DIR = SCRATCH
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1 << 19  # bytes of a body in memory; of a hundred that wait for a desk, 50 MiB
 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # every tick in a gallery is one
 MAX_UPLOAD_BYTES = int(ENV.max_upload_bytes)

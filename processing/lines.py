@@ -4,11 +4,11 @@ So that one owner's thousand films do not stand before another's first. What is 
 then by age of its run, and is let in one by one as its owner's jobs leave the list.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
@@ -23,14 +23,18 @@ FIRST = ("rank", "run", "pk")
 LISTED = {"queued_at": Now(), "rung_at": Now(), "not_before": None, "held_at": None}
 
 
-def describe(run: Run) -> None:
+def describe(run: Run, jobs: Iterable[Job]) -> None:
     """Say in the run's jobs whose they are and how much work, where they do not say it yet."""
-    unsaid = Q(owner=None) | Q(work=None) if run.original.facts else Q(owner=None)
-    jobs = list(run.jobs.filter(unsaid))
-    for job in jobs:
-        job.owner_id, job.rank = run.original.owner_id, run.rank
-        job.work = job.work or speeds.work_of(run, job)
-    Job.objects.bulk_update(jobs, ("owner", "rank", "work"))
+    is_measured = bool(run.original.facts)
+    unsaid = [job for job in jobs if job.owner_id is None or (is_measured and job.work is None)]
+    for job in unsaid:
+        say(run, job)
+    Job.objects.bulk_update(unsaid, ("owner", "rank", "work"))
+
+
+def say(run: Run, job: Job) -> None:
+    job.owner_id, job.rank = run.original.owner_id, run.rank
+    job.work = job.work or speeds.work_of(run, job)
 
 
 def admitted(run: Run, ready: Sequence[Job]) -> list[Job]:
@@ -50,6 +54,13 @@ def admitted(run: Run, ready: Sequence[Job]) -> list[Job]:
 def hold(jobs: Collection[Job]) -> None:
     new = [job.pk for job in jobs if not job.held_at]
     Job.objects.filter(pk__in=new).update(held_at=Now())
+
+
+def leave(jobs: Collection[Job]) -> None:
+    """Hold these no longer: they could not begin."""
+    for job in jobs:
+        job.held_at = None
+    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(held_at=None)
 
 
 def room(owner: int | None, queue: str) -> int:

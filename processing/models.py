@@ -133,9 +133,9 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Waiting jobs whose time before the next try is over."""
         return self.filter(is_over("not_before", LONGEST_PAUSE), status=JobStatus.WAITING)
 
-    def startable(self) -> Self:
-        """Waiting jobs that are not kept waiting by the clock."""
-        return self.filter(models.Q(not_before=None) | is_over("not_before", LONGEST_PAUSE), status=JobStatus.WAITING)
+    def late(self) -> Self:
+        """Jobs that the clock keeps waiting."""
+        return self.filter(not_before__isnull=False).exclude(is_over("not_before", LONGEST_PAUSE))
 
     def held(self) -> Self:
         """Waiting jobs that nothing but their owner's window keeps from the list."""
@@ -182,7 +182,7 @@ class Job(ErrorRecorded):
     evidence = models.JSONField(default=list, blank=True)  # of each crash and loss: see `last_words.evidence`
     outages = models.PositiveSmallIntegerField(default=0)  # times a store or a disk did not serve it
     not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
-    # Whose it is and how it ranks: copied from its run at its first `advance`, so that lines are read by index.
+    # Whose it is and how it ranks: copied from its run when it is owed, so that lines are read by index.
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", db_index=False)
     rank = models.BigIntegerField(default=0)
     work = models.FloatField(null=True)  # in its step's unit; null as long as nobody has measured the original
@@ -210,6 +210,11 @@ class Job(ErrorRecorded):
 
     def __str__(self) -> str:
         return f"job {self.pk} ({self.step} {self.part}, {self.status}, attempt {self.attempt})"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing but its owner's window keeps it from the list."""
+        return self.status == JobStatus.WAITING and self.held_at is not None
 
     def move(self, to: JobStatus, **changes: Any) -> bool:
         """Move in one UPDATE. False: not allowed from here, or somebody has moved it since we read it."""

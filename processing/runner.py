@@ -41,6 +41,7 @@ from processing.facts import Order, Product
 from processing.heartbeat import Heartbeat, JobLost
 from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Rendition, Run
 from processing.outages import is_outage
+from processing.pipelines import Step
 from processing.presets import Preset
 
 log = logging.getLogger(__name__)
@@ -55,17 +56,24 @@ OUTAGE_PAUSE = timedelta(seconds=30)
 
 def start(original: Any) -> Run:
     """Owe an original everything its kind gets. Call it in the transaction that keeps the original."""
-    run = Run.objects.create(original=original, kind=original.kind)
-    owe_steps(run)
-    advance(run.pk)
+    with transaction.atomic(savepoint=False):
+        run = Run.objects.create(original=original, kind=original.kind)
+        owe(run, pipelines.PIPELINES[run.kind])
+        go_on(run)
     return run
 
 
 def owe_steps(run: Run) -> int:
     """A job for each step of the pipeline that the run has none of; how many."""
     have = set(run.jobs.values_list("step", flat=True))
-    new = [step for step in pipelines.PIPELINES[run.kind] if step.name not in have]
-    return len(Job.objects.bulk_create(Job(run=run, step=step.name, queue=step.queue) for step in new))
+    return owe(run, [step for step in pipelines.PIPELINES[run.kind] if step.name not in have])
+
+
+def owe(run: Run, steps: Iterable[Step]) -> int:
+    new = [Job(run=run, step=step.name, queue=step.queue) for step in steps]
+    for job in new:
+        lines.say(run, job)
+    return len(Job.objects.bulk_create(new))
 
 
 def advance(run_id: int) -> None:
@@ -84,30 +92,36 @@ def changing(run_id: int) -> Iterator[Run]:
     with transaction.atomic():
         run = Run.locked(run_id)
         yield run
-        if run.cancel_wish:
-            cancel_open(run)
-        else:
-            for job in parts.give_up(run):
-                let_in_after(job)
-            parts.owe_pieces(run)
-            if parts.owe_plan(run):
-                owe_steps(run)
-            queue_ready(run)
-        if summary.write(run):
-            publishing.withdraw(owed.unwanted(run))
-        transaction.on_commit(lambda: events.tell(run))
+        go_on(run)
+
+
+def go_on(run: Run) -> None:
+    if run.cancel_wish:
+        cancel_open(run)
+    else:
+        for job in parts.give_up(run):
+            let_in_after(job)
+        parts.owe_pieces(run)
+        if parts.owe_plan(run):
+            owe_steps(run)
+        queue_ready(run)
+    if summary.write(run):
+        publishing.withdraw(owed.unwanted(run))
+    transaction.on_commit(lambda: events.tell(run))
 
 
 def queue_ready(run: Run) -> None:
     """Queue what could begin, as far as its owner's window goes; the rest is held until others of it are begun."""
-    undone = {job.step for job in run.jobs.exclude(status=JobStatus.SUCCEEDED)}
-    names = pipelines.ready(run.kind, undone)
-    for job in run.jobs.filter(status__in=(JobStatus.QUEUED, JobStatus.RUNNING)).exclude(step__in=names):
-        job.move(JobStatus.WAITING)  # what it needs is owed again
-    lines.describe(run)
-    run.jobs.held().exclude(step__in=names).update(held_at=None)
-    ready = [job for job in run.jobs.startable().order_by("part", "pk") if job.step in names]
-    ready.sort(key=lambda job: names.index(job.step))
+    jobs = list(run.jobs.order_by("part", "pk"))  # all of them, once: the run's lock keeps them as they are
+    names = pipelines.ready(run.kind, {job.step for job in jobs if job.status != JobStatus.SUCCEEDED})
+    for job in jobs:
+        if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.step not in names:
+            job.move(JobStatus.WAITING)  # what it needs is owed again
+    lines.describe(run, jobs)
+    lines.leave([job for job in jobs if job.is_held and job.step not in names])
+    late = set(run.jobs.late().values_list("pk", flat=True)) if any(job.not_before for job in jobs) else set()
+    waiting = [job for job in jobs if job.status == JobStatus.WAITING and job.pk not in late]
+    ready = sorted((job for job in waiting if job.step in names), key=lambda job: names.index(job.step))
     admitted = lines.admitted(run, ready)
     ring(run, [job for job in admitted if job.move(JobStatus.QUEUED, **lines.LISTED)])
     for job in ready:

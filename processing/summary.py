@@ -32,7 +32,8 @@ def write(run: Run) -> bool:
         if status in RunStatus.final() and run.rank:  # what moved it to the front is over
             changes["rank"] = 0
             run.jobs.update(rank=0)
-    Run.objects.filter(pk=run.pk).update(**changes)
+    if any(getattr(run, name) != value for name, value in changes.items()):
+        Run.objects.filter(pk=run.pk).update(**changes)
     if status != run.status and status in RunStatus.final():
         outcomes.owe(run, status)
     return is_complete

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
+from django.db import close_old_connections, connection
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from ninja import Field, File, Query, Router, Schema, Status, UploadedFile
 from ninja.responses import NinjaJSONEncoder
 
 from processing import events, queues, runner, storage
-from processing.standing import UNFINISHED, Lines
+from processing.standing import SPARED, UNFINISHED, Lines
 from uploads import keeping, listing, refusals
 from uploads.auth import CALLERS
 from uploads.document import DocumentedAPI
@@ -64,10 +65,13 @@ refusals.register(api)
 def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut]:
     """Keep the file and queue its processing; answers before that begins.
 
-    200 where you have sent the same bytes before: it is the original that they became.
+    200 where you have sent the same bytes before: it is the original that they became. While much is waiting,
+    `queue_position` and `eta_seconds` may be null in this answer: ask for the original, or watch it.
     """
     original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
-    return Status(200 if original.was_there else 201, shown(request, original.pk))
+    row = originals().get(pk=original.pk)
+    answer = represent(row, SPARED.read([row.run]), request.build_absolute_uri)
+    return Status(200 if original.was_there else 201, answer)
 
 
 @api.get("/originals", response=OriginalPage, summary="List originals")
@@ -142,7 +146,7 @@ def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
 @api.get(
     "/events",
     response={200: None},
-    throttle=[],  # counting would hold the loop, and with it every upload, while Redis says nothing
+    throttle=[],  # a page that lost its stream comes again and again, and is to find out what it missed
     summary="Watch originals move",
     openapi_extra={
         "responses": {
@@ -153,7 +157,7 @@ def download(request: HttpRequest, original_id: UUID) -> HttpResponse:
         }
     },
 )
-async def watch(request: HttpRequest) -> StreamingHttpResponse:
+def watch(request: HttpRequest) -> StreamingHttpResponse:
     """Server-sent events: `listening` once, then your originals as they change; everybody's for editors."""
     response = StreamingHttpResponse(stream(request), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
@@ -181,6 +185,9 @@ def event(request: HttpRequest, original_id: UUID) -> str:
         body = json.dumps(shown(request, original_id).model_dump(), cls=NinjaJSONEncoder)
     except Http404:
         return ""
+    finally:
+        if not connection.in_atomic_block:  # of who called us
+            close_old_connections()  # the stream lasts for hours, and would hold one as long
     return f"event: original\ndata: {body}\n\n"
 
 

@@ -68,13 +68,15 @@ def alone(owner_id: int) -> Iterator[None]:
     """A transaction in which nothing else of this owner's is announced or written down."""
     with transaction.atomic():
         # Not FOR UPDATE: rows that merely refer to the owner may be written meanwhile.
-        get_user_model().objects.select_for_update(no_key=True).get(pk=owner_id)
+        get_user_model().objects.select_for_update(no_key=True).only("pk").get(pk=owner_id)
         yield
 
 
 def twin(owner: Any, sha256: str) -> Original | None:
     """The owner's original with these bytes. What failed or was canceled is owed again: it is sent to be made."""
-    found = Original.objects.select_related("run").filter(owner=owner, sha256=sha256).order_by("created_at").first()
+    rows = Original.objects.filter(owner=owner, sha256=sha256)
+    # Asked first, because it is asked twice of every upload, and most have none: it costs half of what the row does.
+    found = rows.select_related("run").order_by("created_at").first() if rows.exists() else None
     if found:
         found.was_there = True
         if found.run.status in {RunStatus.FAILED, RunStatus.CANCELED}:

@@ -111,7 +111,7 @@ def test_pause_reload_and_go_on__sends_no_byte_again(page, service, line, tmp_pa
 
 def test_line_cut_again_and_again__the_file_arrives(page, service, line, tmp_path):
     path = film(tmp_path / "cut.mp4", 8 << 20)
-    line.cuts = [line.sent + (number << 20) for number in (1, 3, 5)]
+    line.cuts = [line.given + (number << 20) for number in (1, 3, 5)]
     choose(page, path)
     expect(page.locator("#gallery .card[data-name='cut.mp4']")).to_be_visible(timeout=SOON)
     assert (line.cuts, line.sent_twice) == ([], 0)

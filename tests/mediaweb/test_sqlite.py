@@ -1,0 +1,107 @@
+"""Writers of the embedded database stand in line, whatever becomes of those before them."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import OperationalError, connection, transaction
+
+from tests.waiting import until
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL has no such line"),
+]
+
+
+@pytest.fixture
+def crew() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as crew:
+        yield crew
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.2)
+
+
+def in_thread(crew: ThreadPoolExecutor, action: Callable[[], Any]) -> "Future[Any]":
+    def do() -> Any:
+        try:
+            return action()
+        finally:
+            connection.close()
+
+    return crew.submit(do)
+
+
+def write(name: str = "bob") -> None:
+    with transaction.atomic():
+        get_user_model().objects.create_user(name)
+
+
+def names() -> set[str]:
+    return set(get_user_model().objects.values_list("username", flat=True))
+
+
+class Slow:
+    """A transaction that lasts until it is told how to end."""
+
+    def __init__(self, crew: ThreadPoolExecutor, end: Callable[[], None] = lambda: None) -> None:
+        self.begun, self.told, self.end = threading.Event(), threading.Event(), end
+        self.done = in_thread(crew, self.act)
+        assert self.begun.wait(20)
+
+    def act(self) -> None:
+        with transaction.atomic():
+            self.begun.set()
+            assert self.told.wait(20)
+            self.end()
+
+
+def refuse() -> None:
+    raise ValueError("as a view does that fails half way")
+
+
+def cut_off() -> None:
+    connection.close()
+
+
+@pytest.mark.parametrize("end", [lambda: None, refuse, cut_off], ids=["ends", "fails", "is cut off"])
+def test_writer__waits_for_another_however_that_one_ends(crew, end):
+    slow = Slow(crew, end)
+    waiting = [in_thread(crew, lambda name=name: write(name)) for name in ("bob", "charlie")]
+    assert names() == set()
+    slow.told.set()
+    slow.done.exception(20)
+    for each in waiting:
+        each.result(20)
+    assert names() == {"bob", "charlie"}
+
+
+def test_writer__is_told_that_the_database_is_locked_when_it_has_waited_too_long(crew, impatient):
+    slow = Slow(crew)
+    with pytest.raises(OperationalError, match="locked"):
+        in_thread(crew, write).result(20)
+    slow.told.set()
+    slow.done.result(20)
+    in_thread(crew, write).result(20)
+    assert names() == {"bob"}
+
+
+def test_writer__waits_for_another_process_too(crew, impatient):
+    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"):
+        in_thread(crew, write).result(20)
+    connection.settings_dict["OPTIONS"]["timeout"] = 20
+    waiting = in_thread(crew, write)
+    assert not waiting.done()
+    other.execute("COMMIT")
+    other.close()
+    waiting.result(20)
+    until(lambda: names() == {"bob"})
