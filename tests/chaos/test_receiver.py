@@ -1,5 +1,6 @@
 """What a chaos run looks at of webhooks: it finds nothing where all was told, and whatever was not."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -37,7 +38,7 @@ def found(receiver: Receiver, alice: Any, upload: Callable[..., Any]) -> Callabl
     sent = [Sent(Sending(0, "photo", "multipart", "alice", 0), str(original.pk))]
 
     def look() -> dict[str, list[str]]:
-        said = {"originals": [rows.run_of(original)], "deliveries": rows.deliveries()}
+        said = json.loads(json.dumps({"originals": [rows.run_of(original)], "deliveries": rows.deliveries()}))
         scene = Scene(SimpleNamespace(receiver=receiver), sent, said, faults=1)  # type: ignore[arg-type]
         seen = {name: list(checking.CHECKS[name](scene)) for name in ("unheard", "heard twice", "garbled")}
         return {name: where for name, where in seen.items() if where}
