@@ -1,6 +1,7 @@
 """The pictures in the README, taken of a running service: `python -m docs.screenshots`.
 
-`python -m docs.screenshots FOLDER` takes every page, light and dark, on a desk and on a phone, to be looked at.
+`python -m docs.screenshots FOLDER [LANGUAGE]` takes every page, light and dark, on a desk and on a phone, to be
+looked at.
 """
 
 import io
@@ -38,9 +39,29 @@ PAGES = {
     "account": "/account/",
     "webhooks": "/account/webhooks",
     "password": "/accounts/password/change/",
+    "addresses": "/accounts/email/",
+    "leave": "/accounts/logout/",
     "missing": "/originals/00000000-0000-0000-0000-000000000000",
+    "desk-nothing": "/status/?q=nothing",
+    "docs": "/api/docs",
 }
-NAMES = ("Lake at dawn", "Ridge walk", "Evening", "Last light", "Storm coming", "October", "First snow", "Pass")
+STRANGERS = {
+    "welcome": "/",
+    "login": "/accounts/login/",
+    "signup": "/accounts/signup/",
+    "forgotten": "/accounts/password/reset/",
+    "shared": "/s/{shared}",
+    "locked": "/s/{locked}",
+    "gone": "/s/gone",
+}
+OAK = "under the old oak"  # a link's password
+NEWCOMERS = {"empty": "/", "forbidden": "/status/"}
+# What the scenes of these numbers show.
+NAMES = (
+    *("Lake at dawn", "Ridge walk", "Evening swim", "Last light", "Storm coming", "October", "First snow", "Aurora"),
+    *("Before breakfast", "Above the hut", "Red sky", "Dusk", "Rain all day", "Larches", "White out", "Midnight"),
+    *("Still water", "The pass"),
+)
 
 
 def take() -> None:
@@ -49,7 +70,7 @@ def take() -> None:
         browser = chromium(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
         sign_in(page, service.url, "admin", service.password("admin"))
-        film = send(client, video(40), "Time lapse.mp4")
+        film = send(client, video(24), "Time lapse.mp4")
         shoot(page, service.url, "/", "gallery")
         shoot(page, service.url, "/status/", "desk")
         until(lambda: all_final(client, [film]), 240)
@@ -57,28 +78,33 @@ def take() -> None:
         browser.close()
 
 
-def take_all(folder: Path) -> None:
+def take_all(folder: Path, language: str = "en") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with running() as service, sync_playwright() as playwright, service.client("admin") as client:
-        photo, film, torn = fill(client)
-        password = service.password("admin")
+        ids = dict(zip(("photo", "film", "torn"), fill(client), strict=True))
+        ids |= {"shared": share(client, ids["film"]), "locked": share(client, ids["photo"], password=OAK)}
+        service.client("eve").close()
+        passwords = {user: service.password(user) for user in ("admin", "eve")}
         browser = chromium(playwright)
         for theme, size in product(("light", "dark"), SIZES):
-            page = browser.new_page(viewport=SIZES[size], color_scheme=theme)
-            page.goto(service.url)
-            save(page, folder / f"welcome-{size}-{theme}.png")
-            page.goto(f"{service.url}/accounts/signup/")
-            save(page, folder / f"signup-{size}-{theme}.png")
-            sign_in(page, service.url, "admin", password)
-            for name, path in PAGES.items():
-                page.goto(service.url + path.format(photo=photo, film=film, torn=torn))
-                save(page, folder / f"{name}-{size}-{theme}.png")
+            for user, pages in (("", STRANGERS), ("eve", NEWCOMERS), ("admin", PAGES)):
+                page = browser.new_page(viewport=SIZES[size], color_scheme=theme, locale=language)
+                if user:
+                    sign_in(page, service.url, user, passwords[user])
+                for name, path in pages.items():
+                    page.goto(service.url + path.format(**ids))
+                    save(page, folder / f"{name}-{size}-{theme}.png")
             for name, act in ACTS.items():
                 page.goto(service.url)
                 act(page)
                 save(page, folder / f"{name}-{size}-{theme}.png")
-            page.close()
         browser.close()
+
+
+def share(client: httpx.Client, original_id: str, **wanted: str) -> str:
+    """The token of a link to it."""
+    made = client.post(f"/api/originals/{original_id}/shares", json=wanted).raise_for_status()
+    return str(made.json()["url"]).rpartition("/")[2]
 
 
 def save(page: Page, path: Path) -> None:
@@ -124,8 +150,8 @@ def running() -> Iterator[Service]:
 
 def fill(client: httpx.Client) -> tuple[str, str, str]:
     """Photos, a film, and one that fails; of each the last one's id."""
-    sizes = ((1600, 1067), (1067, 1600), (1600, 900), (1600, 1067))
-    ids = [send(client, scene(n, sizes[n % 4]), f"{NAMES[n % 8]}.jpg") for n in range(18)]
+    sizes = ((1280, 853), (853, 1280), (1280, 720), (1280, 853))
+    ids = [send(client, scene(n, sizes[n % 4]), f"{name}.jpg") for n, name in enumerate(NAMES)]
     ids.append(send(client, video(6), "Clouds.mp4"))
     ids.append(send(client, scene(3)[:20_000], "half sent.jpg"))
     until(lambda: all_final(client, ids), 180)
@@ -155,11 +181,11 @@ def shoot(page: Page, url: str, path: str, name: str, act: Callable[[Page], None
 
 def play(page: Page) -> None:
     """Play to the middle, then point at the seek bar, which shows the storyboard."""
-    page.locator("#player").evaluate("video => { video.muted = true; video.currentTime = 18; return video.play() }")
+    page.locator("#player").evaluate("video => { video.muted = true; video.currentTime = 10; return video.play() }")
     page.wait_for_timeout(1500)
     page.locator("media-time-range").hover(position={"x": 600, "y": 12})
     page.wait_for_timeout(1000)
 
 
 if __name__ == "__main__":
-    sys.exit(take_all(Path(sys.argv[1])) if sys.argv[1:] else take())
+    sys.exit(take_all(Path(sys.argv[1]), *sys.argv[2:]) if sys.argv[1:] else take())

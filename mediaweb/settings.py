@@ -1,6 +1,7 @@
 """Django's settings: one file, driven by the environment (see `environment.py` for the variables)."""
 
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 import dj_email_url
@@ -91,11 +92,29 @@ SQLITE = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     },
 }
+# A machine that vanishes says no farewell, and one that stops says nothing: PostgreSQL would keep their locks, of a run
+# and of the sweep, for the two hours of TCP's own patience. Each side asks after a minute at most, and a transaction
+# in which nobody has said a word for one is over. An address that says `options` itself is left alone: not every
+# pooler takes these.
+POSTGRES = {
+    "options": "-c idle_in_transaction_session_timeout=60s"
+    " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
+
+def given_postgres(url: str) -> dict[str, Any]:
+    given: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=0))
+    return given | {"OPTIONS": POSTGRES | given.get("OPTIONS", {})}
+
+
 # A connection ends with its job or its request; a web process keeps some for the next (`desks.keep_connections`).
 DATABASES = {
-    "default": SQLITE
-    if ENV.database_url.partition(":")[0] in {"", "sqlite"}
-    else dict(dj_database_url.parse(ENV.database_url, conn_max_age=0))
+    "default": SQLITE if ENV.database_url.partition(":")[0] in {"", "sqlite"} else given_postgres(ENV.database_url)
 }
 if ENV.database_url.startswith("sqlite:"):
     SQLITE["NAME"] = dj_database_url.parse(ENV.database_url)["NAME"]
@@ -135,6 +154,7 @@ STORAGES = {
     }[ENV.storage],
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+S3_DIRECT = ENV.s3_direct and ENV.storage == "s3"
 ACCEL = ENV.accel
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

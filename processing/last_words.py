@@ -16,12 +16,12 @@ from typing import Any, TextIO
 
 from django.conf import settings
 
+from processing.engines.kernel import killings
 from processing.models import Job
 
 WORDS, MEMORY = "last-words", "memory"
 LINES = 20  # of a Python stack and the log before it; a row holds four kilobytes of them
 MIB = 1 << 20
-VMSTAT = Path("/proc/vmstat")
 
 
 def folder_name(job: Job) -> str:
@@ -83,12 +83,3 @@ def held(pid: int | None = None) -> int:
     except OSError:  # it has ended meanwhile
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE") + sum(held(int(child)) for child in children)
-
-
-def killings() -> int:
-    """How often the kernel has killed a process for want of memory."""
-    with suppress(OSError):
-        for line in VMSTAT.read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0

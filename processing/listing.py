@@ -48,9 +48,11 @@ class Filters:
             "kind": self.kind,
             "error_code": self.error,
             "original__owner__username": self.owner,
-            "original__name__icontains": self.q,
         }
         rows = rows.filter(between("original__created_at", self.since, self.until), **narrowing(wanted))
+        named = narrowing({"original__name__icontains": self.q})
+        if named:  # names first, from their index: SQLite would look up the original of every run (390 ms of 100,000)
+            rows = rows.filter(pk__in=Run.objects.filter(**named).values("pk"))
         owed = narrowing({"step": self.step, "queue": self.queue})
         return rows.filter(Exists(UNDONE.filter(**owed))) if owed else rows
 

@@ -7,9 +7,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from processing.clocks import is_ago, is_over
 from processing.errors import sentence_for
 
 LEASE = timedelta(seconds=30)  # three missed heartbeats of 10 s, or a stop-the-world of half a minute
+LONGEST_PAUSE = timedelta(minutes=2)  # before another try; it is 36 s at most
 
 
 class RunStatus(models.TextChoices):
@@ -125,15 +127,15 @@ class Run(ErrorRecorded):
 class JobQuerySet(models.QuerySet["Job"]):
     def lost(self) -> Self:
         """Jobs whose worker has not renewed its lease."""
-        return self.filter(status=JobStatus.RUNNING, lease_until__lt=Now())
+        return self.filter(is_over("lease_until", 2 * LEASE), status=JobStatus.RUNNING)
 
     def due(self) -> Self:
         """Waiting jobs whose time before the next try is over."""
-        return self.filter(status=JobStatus.WAITING, not_before__lte=Now())
+        return self.filter(is_over("not_before", LONGEST_PAUSE), status=JobStatus.WAITING)
 
     def late(self) -> Self:
         """Jobs that the clock keeps waiting."""
-        return self.filter(not_before__gt=Now())
+        return self.filter(not_before__isnull=False).exclude(is_over("not_before", LONGEST_PAUSE))
 
     def held(self) -> Self:
         """Waiting jobs that nothing but their owner's window keeps from the list."""
@@ -141,7 +143,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def unanswered(self, after: timedelta) -> Self:
         """Queued jobs whose message was sent so long ago that a free worker would have begun."""
-        return self.filter(status=JobStatus.QUEUED, rung_at__lt=Now() - after)
+        return self.filter(is_ago("rung_at", after), status=JobStatus.QUEUED)
 
 
 class LightManager(models.Manager["Job"]):

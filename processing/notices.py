@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from processing import mailing
+from processing.clocks import is_ago
 from processing.models import Notice, Run, RunStatus
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def send_owed() -> int:
 
 
 def owners_to_tell() -> list[int]:
-    due = Notice.objects.filter(mail=None, sent_at=None, owed_at__lt=Now() - GATHER)
+    due = Notice.objects.filter(is_ago("owed_at", GATHER), mail=None, sent_at=None)
     return list(due.values_list("run__original__owner_id", flat=True).distinct())
 
 
@@ -54,7 +55,7 @@ def left_unsent() -> list[UUID]:
 
 
 def free() -> Any:
-    return Notice.objects.filter(Q(claimed_at=None) | Q(claimed_at__lt=Now() - CLAIM), sent_at=None)
+    return Notice.objects.filter(Q(claimed_at=None) | is_ago("claimed_at", CLAIM), sent_at=None)
 
 
 def send(mail: UUID) -> bool:

@@ -1,19 +1,21 @@
 """Telling an outage of what we lean on from a fault of a job: nobody's tries are burnt by the first."""
 
-import errno
 from http import HTTPStatus
 
-from boto3.exceptions import Boto3Error
+from boto3.exceptions import Boto3Error, RetriesExceededError
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NotConnected
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from redis.exceptions import RedisError
+
+from processing.engines import disk
+from processing.engines.child import DiskFailed
+from processing.engines.sandbox import EngineFailed
 
 # Did not answer, or not to the end.
 SILENT = (OperationalError, InterfaceError, RedisError, ConnectionError, TimeoutError)
 SILENT_STORE = (NotConnected, HTTPClientError, IncompleteReadError)
-# A full disk, a quota, a broken or lost disk, too many open files: another job would fare no better.
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS, errno.EMFILE, errno.ENFILE)
+IDLE_IN_TRANSACTION = "25P03"  # among PostgreSQL's codes
 # What a store says that is busy, and to a machine whose clock is wrong.
 NOT_NOW = ("RequestTimeout", "SlowDown", "Throttling", "TooManyRequests", "RequestTimeTooSkewed")
 
@@ -27,12 +29,16 @@ def is_outage(error: BaseException | None) -> bool:
     match error:
         case ClientError():
             return refused_for_now(error)
+        case RetriesExceededError():  # a download's, which has broken off again and again
+            return is_outage(error.last_exception)
         case Boto3Error():  # a transfer's: it was raised while what really happened was handled
             return is_outage(error.__context__)
-        case OSError() if error.errno in DISK:
+        case OSError() | EngineFailed() if error.errno in disk.FAULTS:  # another job would fare no better
             return True
+        case InternalError():  # we have been silent for too long, and PostgreSQL has let go of us
+            return getattr(error.__cause__, "sqlstate", "") == IDLE_IN_TRANSACTION
         case _:
-            return isinstance(error, SILENT + SILENT_STORE)
+            return isinstance(error, (*SILENT, *SILENT_STORE, DiskFailed))
 
 
 def refused_for_now(error: ClientError) -> bool:

@@ -66,12 +66,12 @@ def keys_of(job: Job) -> set[str]:
     return {piece["key"] for piece in kept(job)}
 
 
-def keys_for(run: Run, step: Step) -> dict[str, list[str]]:
-    """The keys of all that was left for this step, by the pieces' names, in the order of their parts."""
-    found: dict[str, list[str]] = {}
+def keys_for(run: Run, step: Step) -> dict[str, list[tuple[str, int]]]:
+    """The (key, bytes) of all that was left for this step, by the pieces' names, in the order of their parts."""
+    found: dict[str, list[tuple[str, int]]] = {}
     for job in feeding(run, step.name).order_by("part", "pk"):
         for piece in kept(job):
-            found.setdefault(piece["name"], []).append(piece["key"])
+            found.setdefault(piece["name"], []).append((piece["key"], piece["bytes"]))
     return found
 
 

@@ -29,6 +29,7 @@ from processing import (
     parts,
     pipelines,
     publishing,
+    reading,
     speeds,
     storage,
     summary,
@@ -319,24 +320,9 @@ def make(job: Job, folder: Path, heartbeat: Heartbeat) -> Product:
         report=heartbeat.report,
     )
     with storage.fetched_pieces(parts.keys_for(job.run, step), folder, heartbeat.check) as pieces:
-        product = carry_out(step, replace(order, pieces=pieces), job.run.original.key, heartbeat)
+        product = reading.carry_out(step, replace(order, pieces=pieces), job.run.original, heartbeat.check)
     parts.check(job.run, step, product)
     return product
-
-
-def carry_out(step: Step, order: Order, key: str, heartbeat: Heartbeat) -> Product:
-    """Let the step work on the file under `key`; of a part, on its bytes alone, and on all if these will not do."""
-    if not step.reads_original:
-        return step.make(order)
-    ranges = () if storage.is_local() or order.part is None else order.part.ranges
-    if ranges:
-        try:
-            with storage.fetched(key, order.folder, ranges, heartbeat.check) as source:
-                return step.make(replace(order, source=source))
-        except MediaError as error:
-            log.warning("%s is read whole, because the part's bytes would not do: %s", key, error)
-    with storage.fetched(key, order.folder, (), heartbeat.check) as source:
-        return step.make(replace(order, source=source))
 
 
 def is_worth_haste(job: Job, presets: Collection[Preset]) -> bool:

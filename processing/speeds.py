@@ -8,13 +8,12 @@ from processing.models import Job, Run, Speed
 def learn(job: Job) -> None:
     """Correct the measure of this job's step. Call it last in the transaction of its success.
 
-    What counts are seconds of a core: one that shared two cores with three others took half of its time.
+    What counts are seconds of a core (`hands.cost`): one that shared two cores with three others took half of its time.
     The row is held until the commit: who waits for it holds the row of a run that nobody here wants.
     """
-    work, seconds = job.work or work_of(job.run, job), job.seconds
+    work, seconds = job.work or work_of(job.run, job), hands.cost(job)
     if not (work and seconds):
         return
-    seconds *= hands.share(job)
     known = Speed.objects.select_for_update().filter(queue=job.queue, step=job.step).first()
     old = Measure(known.pace, known.work, known.jobs) if known else guess(job, work)
     new = old.corrected(work, seconds)

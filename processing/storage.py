@@ -39,11 +39,15 @@ OnBytes = Callable[[int], object]
 
 
 class Gone(Exception):
-    """There is no file under this key, though a row names it."""
+    """There is no file under this key, though a row names it, or not the whole of it."""
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.key = key
+
+
+class Damaged(Exception):
+    """What lies under a key is not what a row says was put there."""
 
 
 def ignore(_: int) -> None:
@@ -63,7 +67,10 @@ def fetched(key: str, folder: Path, ranges: Sequence[Range] = (), on_bytes: OnBy
     `on_bytes` is called as bytes arrive, and may raise.
     """
     if is_local():
-        yield Path(default_storage.path(key))
+        path = Path(default_storage.path(key))
+        if not path.parent.is_dir():  # `drop` leaves it there: a disk that is not mounted just now
+            raise OSError(errno.ENODEV, "the storage is away", str(path.parent))
+        yield path
         return
     copy = folder / "source"
     try:
@@ -91,18 +98,18 @@ def fetch_ranges(key: str, copy: Path, ranges: Iterable[Range], on_bytes: OnByte
 
 @contextmanager
 def fetched_pieces(
-    keys: Mapping[str, Sequence[str]], folder: Path, on_bytes: OnBytes = ignore
+    keys: Mapping[str, Sequence[tuple[str, int]]], folder: Path, on_bytes: OnBytes = ignore
 ) -> Iterator[dict[str, tuple[Path, ...]]]:
-    """The files under these keys as local paths, like `fetched`. Raises Gone."""
+    """The files under these keys, of so many bytes each, as local paths, like `fetched`. Raises Gone."""
     copies = folder / PIECES
     try:
-        yield {name: tuple(fetch_piece(key, copies, on_bytes) for key in found) for name, found in keys.items()}
+        yield {name: tuple(fetch_piece(*one, copies, on_bytes) for one in found) for name, found in keys.items()}
     finally:
         shutil.rmtree(copies, ignore_errors=True)
 
 
-def fetch_piece(key: str, copies: Path, on_bytes: OnBytes) -> Path:
-    if not default_storage.exists(key):
+def fetch_piece(key: str, bytes_kept: int, copies: Path, on_bytes: OnBytes) -> Path:
+    if size(key) != bytes_kept:
         raise Gone(key)
     if is_local():
         return Path(default_storage.path(key))

@@ -21,7 +21,7 @@ from processing.models import RunStatus
 from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
 from uploads import keeping, listing
-from uploads.intake import receiving
+from uploads.intake import direct, receiving
 from uploads.listing import Filters
 from uploads.models import Original
 from uploads.reach import mendable, visible
@@ -88,6 +88,7 @@ def what_can_be_sent(request: HttpRequest) -> dict[str, Any]:
     """All the page needs to refuse a file before a byte of it is sent, and to go on with one that broke off."""
     return {
         "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "direct_from": direct.page_sends_from(),
         "quota_bytes": settings.QUOTA_BYTES,
         "free_bytes": max(0, keeping.room_for(request.user)),
         "sentences": sentences(),

@@ -17,10 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from processing.engines import traces
+from processing.engines import disk, traces
 from processing.errors import ResourceLimit
 
 TICK = 0.25  # seconds between ticks: the promise is two a second, and a callback may be late once
+ASLEEP = 5.0  # seconds between two looks: then we were stopped ourselves, as a rule with the child
 READ = 65_536  # bytes: what a Linux pipe holds, so that one read empties it
 LONGEST_LINE = 65_536  # bytes: what is longer is cut; ffprobe's longest lines are under 200
 TAIL_LINES = 20
@@ -55,6 +56,10 @@ class ChildFailed(Exception):
         super().__init__(f"{program} ended with status {status}: {tail}")
 
 
+class DiskFailed(ChildFailed):
+    """The program says, whatever its status, that our disk failed it."""
+
+
 def ignore(line: str) -> None:
     """The `on_line` of a child whose words nobody needs."""
 
@@ -77,8 +82,8 @@ def run(
     life. `on_tick()` is called at least twice a second. Whatever either raises passes on, after the
     whole process group is killed and the child reaped; so does every other way out of here.
 
-    Raises ResourceLimit if the child ran out of its bounds, ChildFailed if it failed by itself,
-    and OSError if it cannot be started. Leaves a trace (`traces`).
+    Raises ResourceLimit if the child ran out of its bounds, DiskFailed if it says that our disk failed,
+    ChildFailed if it failed by itself, and OSError if it cannot be started. Leaves a trace (`traces`).
     """
     trace = traces.begin(argv)
     with subprocess.Popen(
@@ -99,6 +104,8 @@ def run(
             trace.ended(child.returncode, usage.ru_utime + usage.ru_stime)
     if child.returncode == -signal.SIGXFSZ:
         raise ResourceLimit(allowed=f"{_in_mib(bounds.file_size)} of output")
+    if disk.WORDS.search(watch.tail()):  # ffmpeg 5.1 says so of a file's last bytes and ends with status 0
+        raise DiskFailed(argv[0], child.returncode, watch.tail())
     if child.returncode:
         raise ChildFailed(argv[0], child.returncode, watch.tail())
     return watch.tail()
@@ -178,7 +185,7 @@ class _Watch:
         self.bounds = bounds
         self.on_line = on_line
         self.on_tick = on_tick
-        self.started = self.alive = time.monotonic()
+        self.started = self.alive = self.looked = time.monotonic()
         self.ticked = 0.0
         self.words: deque[str] = deque(maxlen=TAIL_LINES)
 
@@ -211,6 +218,10 @@ class _Watch:
 
     def _keep_time(self) -> None:
         now = time.monotonic()
+        if now - self.looked > ASLEEP:  # time that nobody had is not the child's
+            self.started += now - self.looked
+            self.alive += now - self.looked
+        self.looked = now
         if now - self.started > self.bounds.seconds:
             raise ResourceLimit(allowed=f"{self.bounds.seconds:.0f} seconds")
         if now - self.alive > self.bounds.stall:

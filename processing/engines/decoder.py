@@ -1,6 +1,5 @@
 """The border to Pillow's decoders: which formats, within which limits, and what their failures mean."""
 
-import errno
 import math
 import os
 import re
@@ -13,7 +12,7 @@ from typing import IO, cast
 
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
-from processing.engines import heif, jxl, raw
+from processing.engines import disk, heif, jxl, raw
 from processing.errors import (
     Corrupt,
     Empty,
@@ -63,7 +62,6 @@ DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-DISK_FAULTS = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
 # Bytes of memory that a decoder takes for each pixel, measured at 20 MP, where that is more than the
 # 7 that make 100 MP fit into a worker of 700 MB. TIFF: see `memory_per_pixel`.
@@ -89,7 +87,7 @@ def decoding(limits: Limits) -> Iterator[None]:
     except MemoryError as error:
         raise ResourceLimit(allowed="memory") from error
     except DECODER_ERRORS as error:
-        if getattr(error, "errno", None) in DISK_FAULTS:
+        if getattr(error, "errno", None) in disk.FAULTS:
             raise
         raise Corrupt(reason=reason_of(error)) from error
     except BaseException as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 import ffmpeg as ff
 
-from processing.engines import capture
+from processing.engines import capture, disk
 from processing.errors import Corrupt, MediaError, ResourceLimit, TooManyPixels, UnsupportedType
 from processing.facts import Facts, Limits
 from processing.presets import Rung, by_short_side
@@ -215,11 +215,9 @@ def _toned(picture: Any, tracks: Tracks) -> Any:
 
 REFUSED = re.compile("Format not on whitelist|not on whitelist|Unsupported codec")
 OUT_OF_MEMORY = re.compile("Cannot allocate memory|malloc of size|Error allocating|out of memory", re.IGNORECASE)
-# Our disk, our files, our own words to ffmpeg. Not among them is "Input/output error": ffmpeg says
-# it of files that end too soon.
+# Our files, our own words to ffmpeg; our disk besides.
 OURS = re.compile(
-    "No space left on device|Disk quota exceeded|Read-only file system|Permission denied"
-    "|No such file or directory|Too many open files|Resource temporarily unavailable"
+    "Permission denied|No such file or directory|Resource temporarily unavailable"
     "|Unrecognized option|Option not found|Error splitting the argument list|Unknown encoder|No such filter",
 )
 
@@ -230,7 +228,7 @@ def blame(status: int, tail: str, source: Path, memory: int, pixels: int) -> Med
     `memory` (bytes) and `pixels` are the limits it ran under. A death by signal is ours: who was
     killed by the kernel or an operator deserves another try.
     """
-    if status < 0 or OURS.search(tail):
+    if status < 0 or OURS.search(tail) or disk.WORDS.search(tail):
         return None
     if OUT_OF_MEMORY.search(tail):
         return ResourceLimit(allowed=f"{memory >> 20} MiB of memory")

@@ -5,6 +5,7 @@ first, so that colours and turning cost a 2048 pixel picture and not a 100 megap
 (`planar`) takes the commonest case, a JPEG in sRGB, for 0.7 of the CPU, and nobody can tell the files apart.
 """
 
+import io
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -154,7 +155,10 @@ def write(level: Level, preset: ImagePreset, folder: Path) -> Made:
         size = level.size
     else:
         picture = finished(picture_of(level), preset)
-        picture.save(path, preset.format, quality=preset.quality, **ENCODER.get(preset.format, {}))
+        # Not into the file: Pillow writes a JPEG by one call, and takes what a full disk has room for as all of it.
+        encoded = io.BytesIO()
+        picture.save(encoded, preset.format, quality=preset.quality, **ENCODER.get(preset.format, {}))
+        path.write_bytes(encoded.getbuffer())
         size = picture.size
     return Made(preset.name, preset.version, path, preset.content_type, *size)
 

@@ -117,7 +117,8 @@ def answer_to(make: Make, order: Order) -> dict[str, Any]:
         return {"refused": {"code": ResourceLimit.code, "details": {"allowed": "memory"}}}
     except Exception as error:  # noqa: BLE001 - handed on: the parent raises it
         trace = traceback.format_exc()[-TRACEBACK:]
-        return {"failed": {"reason": f"{type(error).__name__}: {error}"[:300], "trace": trace}}
+        failed = {"reason": f"{type(error).__name__}: {error}"[:300], "trace": trace}
+        return {"failed": failed | {"errno": getattr(error, "errno", None)}}
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def check(piece: Piece, part: Part, facts: Facts, reason: str) -> None:
     """Look at a piece before it is promised; Corrupt if more is missing than a film may lack."""
     try:
         frames = index.read(piece.path).frames
-    except (OSError, MediaError) as error:
+    except (FileNotFoundError, MediaError) as error:  # ffmpeg makes no file where it has no frame
         raise Corrupt(reason=reason) from error
     missing = (part.end - part.start) * (1 - frames / max(1, part.frames))
     if missing > max(ROUNDING, CLOSE_ENOUGH * (facts.duration or 0)):

@@ -1,13 +1,15 @@
 """Pieces joined by copying: a file to download for each size, and HLS over all of them."""
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from processing import presets
-from processing.engines import audio, child, ffmpeg, fragments, hls, index, joining, ladder, probe
+from processing.engines import audio, child, disk, ffmpeg, fragments, hls, index, joining, ladder, probe
 from processing.engines.hls import Rendition
-from processing.errors import Corrupt
+from processing.errors import Corrupt, MediaError
 from processing.facts import Facts, Made, Order, Product
 from processing.presets import Playlist, Rung
 
@@ -61,7 +63,8 @@ def gather(rung: Rung, pieces: Sequence[Path], facts: Facts, order: Order) -> Fi
     """The pieces of a rung, each at its place in the film."""
     joints, frames = [], 0
     for piece in pieces:
-        found = index.read(piece)
+        with ours(piece.name):
+            found = index.read(piece)
         start = float(found.comment.split()[0])
         # A part whose first frames could not be decoded begins later than it was meant to.
         joints.append(joining.Joint(piece, start + found.first))
@@ -76,7 +79,8 @@ def download(film: Film, sound: Path | None, order: Order, facts: Facts) -> Made
     rung, name = film.rung, ffmpeg.file_name(film.rung)
     copied(joining.download(name, sound, film.late), film, order)
     path = order.folder / name
-    reel = probe.reel(path)
+    with ours(name):
+        reel = probe.reel(path)
     must_be_equal(film.frames, reel.frames, name)
     missing = (facts.duration or 0) - reel.duration
     if missing > max(ladder.ROUNDING, ladder.CLOSE_ENOUGH * (facts.duration or 0)):
@@ -142,7 +146,18 @@ def copied(argv: list[str], film: Film, order: Order) -> None:
 
 def run(argv: list[str], order: Order) -> None:
     """Run ffmpeg on files of ours: whatever it says against them is our fault."""
-    child.run(argv, BOUNDS, folder=order.folder, on_tick=lambda: order.report(0))
+    said = child.run(argv, BOUNDS, folder=order.folder, on_tick=lambda: order.report(0))
+    if disk.UNREAD.search(said):
+        raise OSError(errno.EIO, said)
+
+
+@contextmanager
+def ours(name: str) -> Iterator[None]:
+    """What is wrong with a file of ours is no fault of the media."""
+    try:
+        yield
+    except MediaError as error:
+        raise JoinFailed(f"{name}: {error}") from error
 
 
 def must_be_equal(pieces: int, joined: int, name: str) -> None:

@@ -28,6 +28,7 @@ from pydantic import TypeAdapter
 from processing.engines import traces
 from processing.engines.child import ENVIRONMENT, TICK
 from processing.engines.fence import MIB, Bounds
+from processing.engines.kernel import killings
 from processing.errors import Corrupt, MediaError, ResourceLimit
 from processing.facts import Made, Order, Product
 
@@ -46,7 +47,14 @@ PROGRESS = TypeAdapter(float)
 
 
 class EngineFailed(Exception):
-    """The engine failed in its sandbox, or the sandbox itself did: our fault, not the file's."""
+    """The engine failed in its sandbox, or the sandbox itself did: our fault, not the file's.
+
+    `errno` is the system's number, where it refused the engine something.
+    """
+
+    def __init__(self, reason: str, errno: int | None = None) -> None:
+        super().__init__(reason)
+        self.errno = errno
 
 
 def sandboxed(make: Make) -> Make:
@@ -203,6 +211,7 @@ class Job:
         self.rest = self.words = b""
         self.alive = time.monotonic()
         self.ticked = 0.0
+        self.killings_before = killings()
 
     def hear(self, data: bytes) -> None:
         """Take in a piece of the answers."""
@@ -233,7 +242,7 @@ class Job:
         """The product, or the error that the job ended in, with its last words as a note."""
         try:
             if status:
-                raise death(status, bounds)
+                raise death(status, bounds, memory_ran_out=killings() > self.killings_before)
             return self.judged()
         except (MediaError, EngineFailed) as error:
             if self.words:
@@ -247,8 +256,8 @@ class Job:
                     return self.believable(PRODUCT.validate_python(product))
                 case {"refused": {"code": str(code), "details": dict(details)}}:
                     raise ERRORS[code](**details)
-                case {"failed": {"reason": str(reason), "trace": str(trace)}}:
-                    error = EngineFailed(reason)
+                case {"failed": {"reason": str(reason), "trace": str(trace), "errno": int() | None as number}}:
+                    error = EngineFailed(reason, number)
                     error.add_note(trace)
                     raise error
         raise EngineFailed("the job ended without an answer")
@@ -274,17 +283,17 @@ def making_sense() -> Iterator[None]:
         raise EngineFailed(f"the job's answer makes no sense: {error}") from error
 
 
-def death(status: int, bounds: Bounds) -> MediaError | EngineFailed:
-    """What a job died of that did not answer."""
+def death(status: int, bounds: Bounds, *, memory_ran_out: bool) -> MediaError | EngineFailed:
+    """What a job died of that did not answer. `memory_ran_out`: the kernel has killed somebody for it meanwhile."""
     if -status in CRASHES:
         return Corrupt(reason="the decoder crashed on it")
     if -status == signal.SIGXCPU:
         return ResourceLimit(allowed=f"{bounds.cpu} seconds")
     if -status == signal.SIGXFSZ:
         return ResourceLimit(allowed=f"{bounds.file_size // MIB} MiB of output")
-    if -status == signal.SIGKILL:  # the kernel's, when memory runs out: it takes the job first
+    if -status == signal.SIGKILL and memory_ran_out:  # it takes the job first
         return ResourceLimit(allowed="memory")
-    return EngineFailed(f"the job ended with status {status}")
+    return EngineFailed(f"the job ended with status {status}")  # killed from outside, like all of us at a hard stop
 
 
 def read(pipe: int, take: Callable[[bytes], None]) -> bool:

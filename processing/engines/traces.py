@@ -75,6 +75,12 @@ def kept() -> Iterator[Traces]:
         KEPT.reset(token)
 
 
+def said() -> str:
+    """The last words of all children so far whose traces this thread keeps."""
+    found = KEPT.get()
+    return "\n".join(trace.said for trace in found.children) if found else ""
+
+
 def begin(command: Sequence[str]) -> Trace:
     """The trace of a child that begins; kept where anybody asked for it."""
     trace = Trace(shlex.join(command)[:LONGEST])

@@ -1,4 +1,4 @@
-"""What a page of the gallery costs: the first and the thousandth of 100,000 originals, and narrowed ones.
+"""What a page of the gallery costs: the first and the thousandth of 100,000 originals, and narrowed ones; and the desk.
 
 `python -m tests.benchmarks.gallery [--rows 100000] [--rounds 7]`: milliseconds of the list alone and of the whole
 page, medians, as a table and JSON; on the database of DATABASE_URL, or an SQLite file of its own.
@@ -85,6 +85,7 @@ def measure(owner: Any, rows: int, rounds: int) -> dict[str, dict[str, float]]:
     from django.http import QueryDict
     from django.test import Client
 
+    from processing import listing as desk
     from uploads import listing
     from uploads.models import Original
 
@@ -100,6 +101,7 @@ def measure(owner: Any, rows: int, rounds: int) -> dict[str, dict[str, float]]:
         "videos, deep": f"kind=video&cursor={cursor}",
         "failed": "status=failed",
         "name": "q=_0500",
+        "name of all": "q=IMG",
         "name of none": "q=nothing",
         "one month": "since=2019-05-01&until=2019-05-31",
     }
@@ -112,7 +114,16 @@ def measure(owner: Any, rows: int, rounds: int) -> dict[str, dict[str, float]]:
             "page ms": median_ms(lambda: client.get(f"/?{query}"), rounds),
         }
 
-    return {name: costs(query) for name, query in queries.items()}
+    def costs_of_desk(query: str) -> dict[str, float]:
+        filters = desk.Filters.of(QueryDict(query))
+        return {
+            "list ms": median_ms(lambda: desk.page(filters.apply(desk.runs())), rounds),
+            "page ms": median_ms(lambda: client.get(f"/status/?{query}"), rounds),
+        }
+
+    found = {name: costs(query) for name, query in queries.items()}
+    searches = ("", "q=_0500", "q=IMG", "q=nothing")
+    return found | {f"desk {query}".strip(): costs_of_desk(query) for query in searches}
 
 
 def run() -> None:
@@ -132,7 +143,7 @@ def run() -> None:
         from django.db import connection
 
         call_command("migrate", verbosity=0)
-        owner = get_user_model().objects.create_user(f"bench-{uuid.uuid4().hex[:8]}")
+        owner = get_user_model().objects.create_superuser(f"bench-{uuid.uuid4().hex[:8]}")  # who sees the desk
         seed(owner, options.rows)
         if connection.vendor == "postgresql":
             connection.cursor().execute("ANALYZE")

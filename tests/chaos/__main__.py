@@ -15,6 +15,7 @@ import tests.environment  # noqa: F401 - the folder of our own settings
 from tests.chaos import plans, running
 from tests.chaos.plans import Plan
 from tests.chaos.stage import abilities, set_up
+from tests.chaos.table import Table
 from tests.swift import server
 
 SEEDS = range(1, 11)
@@ -23,8 +24,12 @@ SEEDS = range(1, 11)
 def main() -> int:
     args = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # and take the stage down
+    table = Table(args.table)
     print(running.HEAD, flush=True)  # noqa: T201
-    return sum([not one(plan, args.table, args.keep) for plan in planned(args)]) > 0
+    plans_left = (plan for plan in planned(args) if args.plan or not table.has(plan))
+    broken = sum([not one(plan, table, args.keep) for plan in plans_left])
+    print(table.medians(), flush=True)  # noqa: T201
+    return int(broken > 0)
 
 
 def arguments() -> argparse.Namespace:
@@ -35,7 +40,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--plan", type=Path, help="a plan that was printed")
     parser.add_argument("--uploads", type=int, default=12)
     parser.add_argument("--faults", type=int, default=32)
-    parser.add_argument("--table", type=Path, help="a file to add the lines to")
+    parser.add_argument("--table", type=Path, help="a file to add lines to; runs with a clean one are left out")
     parser.add_argument("--keep", action="store_true", help="leave a run's folder where it is, with its logs")
     return parser.parse_args()
 
@@ -53,7 +58,7 @@ def planned(args: argparse.Namespace) -> Iterator[Plan]:
             yield plans.make(seed, database, storage, uploads=args.uploads, faults=args.faults, able=able)
 
 
-def one(plan: Plan, table: Path | None, keep: bool) -> bool:
+def one(plan: Plan, table: Table, keep: bool) -> bool:
     """One run; whether it kept every promise."""
     print(plan.text(), file=sys.stderr, flush=True)  # noqa: T201
     with ExitStack() as stack:
@@ -69,9 +74,7 @@ def one(plan: Plan, table: Path | None, keep: bool) -> bool:
         print(f"  {violation}", flush=True)  # noqa: T201
     met = f"senders met {sorted(set(report.answers))}"
     print(f"  missed: {report.missed}; {met}; {folder}", file=sys.stderr)  # noqa: T201
-    if table:
-        with table.open("a") as file:
-            file.write(report.line() + "\n")
+    table.add(report)
     return not report.violations
 
 

@@ -1,4 +1,4 @@
-"""What a run has kept of the promise, looked at from outside: files, rows, mails and processes."""
+"""What a run has kept of the promise, looked at from outside: files, rows, mails, messages and processes."""
 
 import email
 import email.policy
@@ -206,6 +206,41 @@ def told_twice(scene: Scene) -> Iterator[str]:
     yield from (f"{original} in {count} mails" for original, count in told(scene).items() if count > 1)
 
 
+def unheard(scene: Scene) -> Iterator[str]:
+    """Outcomes of which no message has arrived at their owner's webhook."""
+    arrived = {message.id for message in scene.stage.receiver.messages}
+    heard: dict[str, set[str]] = {}
+    for delivery in scene.rows["deliveries"]:
+        heard.setdefault(delivery["original"], set()).add(delivery["event"])
+        if delivery["status"] != "delivered" or delivery["id"] not in arrived:
+            yield f"{delivery['event']} {delivery['id']} of {delivery['original']} is {delivery['status']}"
+    for item in scene.rows["originals"]:
+        events = heard.get(item["id"], set())
+        if item["status"] in ("ready", "failed") and events != {f"original.{item['status']}"}:
+            yield f"{item['id']} is {item['status']}, and told were {sorted(events)}"
+
+
+def heard_twice(scene: Scene) -> Iterator[str]:
+    """Outcomes with two messages of different ids. What fails ends anew each time that its sender sends it anew."""
+    ends = {sent.id: sent.tries if MEDIA[sent.sending.medium].deserves else 1 for sent in scene.sent}
+    ids: dict[str, set[str]] = {}
+    for message in scene.stage.receiver.messages:
+        ids.setdefault(str(message.data()["data"]["id"]), set()).add(message.id)
+    for delivery in scene.rows["deliveries"]:
+        ids.setdefault(delivery["original"], set()).add(delivery["id"])
+    yield from (f"{original} in {len(found)}" for original, found in ids.items() if len(found) > ends.get(original, 1))
+
+
+def garbled(scene: Scene) -> Iterator[str]:
+    """Messages that are not their row's, came to another, or are not signed by their owner's secret."""
+    owed = {delivery["id"]: (delivery["owner"], delivery["body"]) for delivery in scene.rows["deliveries"]}
+    for message in scene.stage.receiver.messages:
+        if owed.get(message.id) != (message.owner, message.body):
+            yield f"{message.id} to {message.owner} is not its row's"
+        if not scene.stage.receiver.is_signed(message):
+            yield f"{message.id} to {message.owner} is not signed"
+
+
 def too_many_attempts(scene: Scene) -> Iterator[str]:
     jobs = [job for item in scene.rows["originals"] for job in item["jobs"]]
     extra = sum(max(0, job["attempt"] - 1) for job in jobs)
@@ -238,6 +273,9 @@ CHECKS: Mapping[str, Callable[[Scene], Iterator[str]]] = {
     "corrupt": corrupt,
     "untold": untold,
     "told twice": told_twice,
+    "unheard": unheard,
+    "heard twice": heard_twice,
+    "garbled": garbled,
     "attempts": too_many_attempts,
     "scratch": scratch,
     "left over": left_over,

@@ -42,6 +42,10 @@ def store(state: str) -> Fault:
     return Fault(2, lambda stage, _: stage.store_line.be(state), (0.5, 4), lambda stage, _: stage.store_line.be(), "s3")
 
 
+def receiver(state: str) -> Fault:
+    return Fault(1, lambda stage, _: stage.receiver.be(state), (0.5, 6), lambda stage, _: stage.receiver.be())
+
+
 def full(folder: str) -> Fault:
     return Fault(
         2,
@@ -60,6 +64,7 @@ FAULTS = {
     "kill_beat": Fault(1, killing("beat")),
     "kill_web": Fault(3, killing("web")),
     "kill_ffmpeg": Fault(4, killing("ffmpeg")),
+    "kill_decoder": Fault(3, killing("decoder")),
     "end_worker": Fault(2, lambda stage, number: stage.terminate("worker", number)),
     "freeze_worker": Fault(2, freezing("worker"), LONGER_THAN_A_LEASE, thaw),
     "freeze_pool_child": Fault(3, freezing("pool child"), LONGER_THAN_A_LEASE, thaw),
@@ -76,6 +81,8 @@ FAULTS = {
     "store_cutting": store("cutting"),
     "full_scratch": full("scratch"),
     "full_storage": full("media"),
+    "receiver_failing": receiver("failing"),
+    "receiver_gone": receiver("gone"),
     "lose_rings": Fault(
         2, lambda stage, _: stage.switch("rings"), (0.5, 4), lambda stage, _: stage.switch("rings", on=False)
     ),

@@ -33,7 +33,8 @@ class Report:
     answers: list[int] = field(default_factory=list)  # that senders had to try again after
     attempts: int = 0
     jobs: int = 0
-    settled: float = 0  # seconds from the last fault's end until the last original's
+    settled: float = 0  # seconds from the last fault's end, and the last upload's, until the last original's
+    idle: float = 0  # of them: in which no job was at work
     seconds: float = 0
 
     def count(self, *names: str) -> int:
@@ -42,20 +43,23 @@ class Report:
     def line(self) -> str:
         plan = self.plan
         counts = [
-            self.count("lost", "unfinished", "wrong end", "missing", "given up", "untold", "never sent"),
-            self.count("doubled", "told twice"),
-            self.count("misplaced", "corrupt", "scratch", "left over"),
+            self.count("lost", "unfinished", "wrong end", "missing", "given up", "untold", "unheard", "never sent"),
+            self.count("doubled", "told twice", "heard twice"),
+            self.count("misplaced", "corrupt", "garbled", "scratch", "left over"),
             self.count("stray"),
         ]
         words = [plan.seed, plan.database, plan.storage, self.uploads, len(self.struck), *counts]
-        words += [f"{self.attempts}/{self.jobs}", f"{self.settled:.1f}", f"{self.seconds:.0f}"]
+        words += [f"{self.attempts}/{self.jobs}", f"{self.settled:.1f}", f"{self.idle:.1f}", f"{self.seconds:.0f}"]
         return "| " + " | ".join(map(str, words)) + " |"
 
 
-HEAD = (
-    "| seed | database | storage | uploads | faults | lost | doubled | orphans | strays | attempts/jobs "
-    "| settled s | whole s |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+# "settled": from the end of the last fault and of the last upload until everything has ended. "idle": how much of
+# that no job was at work, but all waited: for a lease, a sweep, a pause. The rest is the work itself.
+COLUMNS = (
+    *("seed", "database", "storage", "uploads", "faults", "lost", "doubled", "orphans", "strays", "attempts/jobs"),
+    *("settled s", "idle s", "whole s"),
 )
+HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
 
 def run(stage: Stage, plan: Plan) -> Report:
@@ -63,13 +67,16 @@ def run(stage: Stage, plan: Plan) -> Report:
     began, report = time.monotonic(), Report(plan)
     with ExitStack() as stack:
         people = {name: stack.enter_context(stage.client(name)) for name in OWNERS}
+        for name, client in people.items():
+            stage.receiver.listen(name, client)
         sent = storm(stage, plan, people, report)
-        calm = time.monotonic()
+        calm = time.time()
         stage.mend()
         settle(people, sent)
-        report.settled = time.monotonic() - calm
+        ended = time.time()
         drop_left(people, sent)
         rows = until_told(stage)
+    report.settled, report.idle = ended - calm, idle(rows, calm, ended)
     report.uploads = sum(bool(item.id) for item in sent)
     report.answers = [answer for item in sent for answer in item.answers]
     report.jobs = sum(len(item["jobs"]) for item in rows["originals"])
@@ -129,6 +136,16 @@ def settle(people: Mapping[str, httpx.Client], sent: Sequence[Sent]) -> None:
         until(all_ended, SETTLED_WITHIN, every=0.2)
 
 
+def idle(rows: Mapping[str, Any], since: float, until_then: float) -> float:
+    """Seconds of that time in which no job was at work that came to an end."""
+    spans = (job["at_work"] for original in rows["originals"] for job in original["jobs"] if job["at_work"])
+    clear, left = since, 0.0
+    for start, end in sorted(spans):
+        left += max(0.0, min(start, until_then) - clear)
+        clear = max(clear, min(end, until_then))
+    return left + max(0.0, until_then - clear)
+
+
 def drop_left(people: Mapping[str, httpx.Client], sent: Sequence[Sent]) -> None:
     """What was left half-way is still there to be gone on with, and can be given up."""
     for item in sent:
@@ -143,7 +160,7 @@ def is_there(client: httpx.Client, place: str) -> bool:
 
 
 def until_told(stage: Stage) -> dict[str, Any]:
-    """Mails go out, and hands are empty; the rows of then, or of when that took too long."""
+    """Mails and messages go out, and hands are empty; the rows of then, or of when that took too long."""
     end = time.monotonic() + TOLD_WITHIN
     while is_busy(rows := stage.rows()) and time.monotonic() < end:
         time.sleep(1)
@@ -151,4 +168,5 @@ def until_told(stage: Stage) -> dict[str, Any]:
 
 
 def is_busy(rows: Mapping[str, Any]) -> bool:
-    return rows["running"] > 0 or any(item["untold"] for item in rows["originals"])
+    untold = any(item["untold"] for item in rows["originals"])
+    return rows["running"] > 0 or untold or any(delivery["status"] == "pending" for delivery in rows["deliveries"])

@@ -20,6 +20,7 @@ from mediaweb import embedded
 from tests import postgres
 from tests.chaos import switches
 from tests.chaos.line import Line
+from tests.chaos.receiver import Receiver, receiving
 from tests.e2e.service import ROOT, Service
 from tests.swift.store import Store
 from tests.waiting import until
@@ -34,6 +35,7 @@ ROLES: Mapping[str, str] = {
     "web": "uvicorn mediaweb.asgi",
     "broker": "unixsocket",  # it writes its own title
     "ffmpeg": "ffmpeg -",
+    "decoder": "processing.engines.inside",
 }
 VICTIM_WITHIN = 6.0  # seconds in which a fault looks for somebody to strike
 TASKS = ("run_image_job", "run_video_job", "advance", "sweep")
@@ -45,6 +47,7 @@ class Stage(Service):
     cluster: Any = None
     store: Store | None = None
     store_line: Line | None = None
+    receiver: Receiver
 
     def __init__(self, data: Path, **environment: str) -> None:
         super().__init__(
@@ -89,6 +92,8 @@ class Stage(Service):
         """Everybody who plays this role now, in the order of their start."""
         if role == "pool child":
             return [one for one in self.playing("worker") if is_worker(one.parent())]
+        if role == "decoder":  # at a job, for which the sandbox has forked
+            return [one for one in self.playing(role) if ROLES[role] in command_of(one.parent())]
         if role == "worker":
             return [one for one in self.playing("worker") if not is_worker(one.parent())]
         return self.playing(role)
@@ -224,6 +229,7 @@ class Stage(Service):
             self.cluster.start()
         if self.store_line:
             self.store_line.be()
+        self.receiver.be()
         for folder in ROOM:
             self.empty(folder)
         for flag in (self.data / switches.FOLDER).iterdir():
@@ -350,6 +356,7 @@ def set_up(
         cluster = stack.enter_context(postgres.cluster()) if database == "postgres" else None
         stage = Stage(data, **environment, **({"DATABASE_URL": cluster.url} if cluster else {}))
         stage.store, stage.store_line, stage.cluster = store, store_line, cluster
+        stage.receiver = stack.enter_context(receiving())
         for folder, size in ROOM.items():
             if mount(data / folder, size):
                 stack.callback(unmount, data / folder)

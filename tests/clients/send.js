@@ -1,5 +1,6 @@
 // Sends a file as tus-js-client does in Node: node send.js ENDPOINT TOKEN FILE. Prints the original's id.
 import { createReadStream, statSync } from "node:fs";
+import { basename } from "node:path";
 import { Upload } from "tus-js-client";
 
 const [endpoint, token, path] = process.argv.slice(2);
@@ -7,9 +8,9 @@ let original = "";
 const upload = new Upload(createReadStream(path), {
   endpoint,
   headers: { Authorization: `Bearer ${token}` },
-  metadata: { filename: "film.mp4" },
+  metadata: { filename: basename(path) },
   uploadSize: statSync(path).size,
-  retryDelays: Array(60).fill(200),
+  retryDelays: Array(150).fill(200),
   onAfterResponse: (_, response) => {
     original = response.getHeader("X-Original-Id") ?? original;
   },

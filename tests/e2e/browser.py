@@ -18,6 +18,11 @@ QUIET = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+# What moved without the reader's doing, as browsers count it: into `window.moved`.
+WATCH = """new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved = (window.moved || 0) + entry.value;
+}).observe({type: 'layout-shift', buffered: true})"""
+MOVED = 0.01  # of the window; more, one sees
 
 
 def chromium(playwright: Playwright) -> Browser:

@@ -1,6 +1,6 @@
 """All pages, in both languages, light and dark, on a desk and on a phone, as everybody meets them.
 
-Quiet, named, in sight, within the screen, and without a fault that axe-core knows.
+Quiet, named, in sight, within the screen, still while they load, and without a fault that axe-core knows.
 """
 
 import os
@@ -8,31 +8,68 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from django.template.loader import render_to_string
+from django.utils import translation
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
-from tests.e2e.browser import chromium, sign_in
+from tests.e2e.browser import MOVED, WATCH, chromium, sign_in
 from tests.e2e.service import Service, all_final, send
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
-PATHS = [
-    "/",
-    "/?q=nothing",
-    "/?status=failed&since=2020-01-01",
-    "/originals/{photo}",
-    "/originals/{film}",
-    "/originals/{torn}",
-    "/status/",
-    "/status/?status=failed",
-    "/status/{film}",
-    "/status/{torn}",
-    "/status/{film}/jobs/{job}",
-    "/status/queues",
-    "/account/",
-    "/account/webhooks",
-    "/accounts/password/change/",
-    "/api/docs",
-]
+# Who sees which: Erin is an editor who has uploaded, Fay may upload and has not, nobody has signed in.
+PATHS = {
+    "erin": [
+        "/",
+        "/?q=nothing",
+        "/?status=failed&since=2020-01-01",
+        "/originals/{photo}",
+        "/originals/{film}",
+        "/originals/{torn}",
+        "/status/",
+        "/status/?status=failed",
+        "/status/?q=nothing",
+        "/status/{film}",
+        "/status/{torn}",
+        "/status/{film}/jobs/{job}",
+        "/status/queues",
+        "/account/",
+        "/account/webhooks",
+        "/accounts/password/change/",
+        "/accounts/email/",
+        "/accounts/logout/",
+        "/api/docs",
+        "/originals/00000000-0000-0000-0000-000000000000",
+    ],
+    "fay": ["/", "/status/"],
+    "nobody": [
+        "/",
+        "/accounts/login/",
+        "/accounts/signup/",
+        "/accounts/password/reset/",
+        "/s/{shared_photo}",
+        "/s/{shared_film}",
+        "/s/{locked}",
+        "/s/gone",
+        "/mails/stop/{leaving}",
+        "/failing",
+    ],
+}
+# What opens over a page, and what it opens at.
+OPENED = {
+    "help": ("erin", "/", "[popovertarget=help]"),
+    "account": ("erin", "/", ".bar .menu summary"),
+    "filter": ("erin", "/", ".narrowing summary"),
+    "viewer": ("erin", "/", ".card.ready > a"),
+    "views": ("erin", "/status/", ".views summary"),
+    "job": ("erin", "/status/{film}", ".track a.worked"),
+    "workers": ("erin", "/status/queues", ".queue summary"),
+    "rename": ("erin", "/originals/{photo}", ".rename summary"),
+    "link": ("erin", "/originals/{photo}", ".links summary"),
+    "delete": ("erin", "/originals/{photo}", "[popovertarget=delete]"),
+    "files": ("nobody", "/s/{shared_film}", ".caption summary"),
+}
+PAGES = [(who, path) for who, paths in PATHS.items() for path in paths]
 CONTROLS = "input:not([type=hidden]), select, textarea, button, summary, a[href]"
 NAMELESS = """controls => [...document.querySelectorAll(controls)]
     .filter(item => item.checkVisibility() && !item.closest('[aria-hidden=true]'))
@@ -51,34 +88,64 @@ FAULTS = """only => axe.run(document, {resultTypes: ['violations'], ...(only.len
     .then(({violations}) => violations.map(({id, nodes}) => `${id}: ${nodes[0].html.slice(0, 200)}`))"""
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 STOPS = 30  # of the Tab key: the bar, what is first on the page, and all controls of a player
+LEAVING = """from django.contrib.auth import get_user_model; from processing.mailing import SIGNER
+print(SIGNER.sign(get_user_model().objects.get(username="erin").pk))"""
 
 
 @pytest.fixture(scope="module")
 def ids(service: Service, phone_photo, clip) -> dict[str, str]:
-    """A photo and a film that are ready, and a photo that has failed."""
+    """A photo and a film that are ready, and a photo that has failed; links to them, and out of the mails."""
     with service.client("erin", "editor") as client:
         files = {"photo": phone_photo, "film": clip(), "torn": phone_photo[:20_000]}
         found = {name: send(client, data, f"{name}.bin") for name, data in files.items()}
         _, film, _ = until(lambda: all_final(client, found.values()), 90)
-    return found | {"job": str(film["jobs"][0]["id"])}
+
+        def share(original_id: str, **wanted: str) -> str:
+            made = client.post(f"/api/originals/{original_id}/shares", json=wanted).raise_for_status()
+            return str(made.json()["url"]).rpartition("/")[2]
+
+        found["shared_photo"], found["shared_film"] = share(found["photo"]), share(found["film"])
+        found["locked"] = share(found["photo"], password="under the old oak")
+    leaving = service.manage("shell", "-v0", "-c", LEAVING).strip()
+    return found | {"job": str(film["jobs"][0]["id"]), "leaving": leaving}
 
 
 @pytest.fixture(scope="module")
 def visit(service: Service) -> Iterator[Callable[..., Page]]:
-    """Erin's browser."""
+    """Each one's browser."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's synchronous face keeps a loop in this thread
     said: list[str] = []
-    service.client("erin", "editor").close()
+    asked = ""
+
+    def note(line: ConsoleMessage) -> None:
+        refused = line.text.startswith("Failed to load resource") and line.location["url"] == asked  # an error's page
+        if line.type in {"error", "warning"} and not refused:
+            said.append(f"{asked}: {line.text} ({line.location['url']})")
+
     with sync_playwright() as playwright:
         browser = chromium(playwright)
-        page = browser.new_page(viewport=DESK, reduced_motion="reduce")  # a colour that fades is none to measure
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda line: said.append(line.text) if line.type in {"error", "warning"} else None)
-        sign_in(page, service.url, "erin", service.password("erin"))
 
-        def visit(path: str, language: str) -> Page:
+        def open_for(who: str) -> Page:
+            page = browser.new_page(viewport=DESK, reduced_motion="reduce")  # a colour that fades is none to measure
+            page.add_init_script(WATCH)
+            page.on("pageerror", lambda error: said.append(f"{asked}: {error}"))
+            page.on("console", note)
+            if who != "nobody":
+                service.client(who, "editor" if who == "erin" else "uploader").close()
+                sign_in(page, service.url, who, service.password(who))
+            return page
+
+        pages = {who: open_for(who) for who in PATHS}
+
+        def visit(who: str, path: str, language: str) -> Page:
+            nonlocal asked
+            page, asked = pages[who], service.url + path
             page.context.add_cookies([{"name": "django_language", "value": language, "url": service.url}])
-            page.goto(service.url + path)
+            if path == "/failing":  # nothing that we know of makes it; it is one file, which no view has a part in
+                with translation.override(language):
+                    body = render_to_string("500.html")
+                page.route(asked, lambda route: route.fulfill(status=500, content_type="text/html", body=body))
+            page.goto(asked)
             page.wait_for_load_state("load")
             return page
 
@@ -89,9 +156,10 @@ def visit(service: Service) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("path", PATHS)
-def test_page__names_its_controls_shows_the_focus_and_fits_a_phone(visit, ids, path, language):
-    page = visit(path.format(**ids), language)
+@pytest.mark.parametrize(("who", "path"), PAGES)
+def test_page__names_its_controls_and_shows_the_focus(visit, ids, who, path, language):
+    page = visit(who, path.format(**ids), language)
+    assert page.evaluate("document.documentElement.lang") == language or path == "/api/docs"
     assert page.evaluate(NAMELESS, CONTROLS) == []
     for _ in range(STOPS):
         page.keyboard.press("Tab")
@@ -99,15 +167,23 @@ def test_page__names_its_controls_shows_the_focus_and_fits_a_phone(visit, ids, p
         if unseen is None:
             break
         assert unseen == ""
-    page.set_viewport_size(PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.set_viewport_size(DESK)
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("path", [path for path in PATHS if path != "/api/docs"])  # Swagger's own page, not ours
-def test_page__axe_finds_nothing(visit, ids, path, language):
-    page = visit(path.format(**ids), language)
+@pytest.mark.parametrize(("who", "path"), PAGES)
+def test_page__fits_the_screen_and_nothing_moves_while_it_loads(visit, ids, who, path, language):
+    for size in (PHONE, DESK):
+        visit(who, "/healthz", language).set_viewport_size(size)
+        page = visit(who, path.format(**ids), language)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert path == "/api/docs" or page.evaluate("window.moved || 0") < MOVED  # Swagger's own page, not ours
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize(("who", "path"), [page for page in PAGES if page[1] != "/api/docs"])  # Swagger's own, not ours
+def test_page__axe_finds_nothing(visit, ids, who, path, language):
+    page = visit(who, path.format(**ids), language)
     page.evaluate(AXE.read_text())
     assert page.evaluate(FAULTS, []) == []
     page.emulate_media(color_scheme="dark")
@@ -117,3 +193,16 @@ def test_page__axe_finds_nothing(visit, ids, path, language):
     page.emulate_media(color_scheme="light")
     assert page.evaluate(FAULTS, ["color-contrast"]) == []
     page.set_viewport_size(DESK)
+
+
+@pytest.mark.parametrize("opened", OPENED)
+def test_opened__axe_finds_nothing(visit, ids, opened):
+    who, path, what = OPENED[opened]
+    page = visit(who, path.format(**ids), "es")
+    page.locator(what).first.dispatch_event("click")
+    page.wait_for_load_state("networkidle")
+    page.evaluate(AXE.read_text())
+    assert page.evaluate(FAULTS, []) == []
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(FAULTS, ["color-contrast"]) == []
+    page.emulate_media(color_scheme="light")

@@ -9,18 +9,18 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import fresh, photo_bytes
-from tests.e2e.browser import chromium, sign_in
+from tests.e2e.browser import MOVED, WATCH, chromium, sign_in
 from tests.e2e.service import Service, all_final, send
 from tests.uploads.cutting import Line
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 SOON = 60_000  # ms
-# What moved without the reader's doing, as browsers count it.
-WATCH = """new PerformanceObserver(list => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved = (window.moved || 0) + entry.value;
-}).observe({type: 'layout-shift', buffered: true})"""
-MOVED = 0.01
+# Whether nothing lies over the middle of an element.
+SEEN = """item => {
+    const {left, top, width, height} = item.getBoundingClientRect();
+    return document.elementFromPoint(left + width / 2, top + height / 2) === item;
+}"""
 SIZES = ((320, 240), (240, 320), (400, 160))
 
 
@@ -182,6 +182,33 @@ def test_selection__is_deleted_once_that_is_confirmed(page, service):
 def test_nothing_moves__while_the_gallery_loads(page):
     page.wait_for_load_state("networkidle")
     assert page.evaluate("window.moved || 0") < MOVED
+
+
+@pytest.mark.parametrize(("width", "left"), [(1280, 44), (390, 56)])
+def test_bar__takes_less_room_once_the_page_is_scrolled_and_nothing_jumps(page, service, names, width, left):
+    page.set_viewport_size({"width": width, "height": 400})
+    page.goto(f"{service.url}/")
+    page.wait_for_load_state("networkidle")
+    search, link = page.locator("#search"), page.locator(".bar nav a").first
+    before = reach(page)
+    assert before > left
+    page.evaluate("scrollTo(0, 300)")
+    until(lambda: reach(page) == left)
+    middle = link.evaluate("link => { const {top, bottom} = link.getBoundingClientRect(); return (top + bottom) / 2 }")
+    assert middle == pytest.approx(left / 2, abs=1)
+    page.keyboard.press("/")
+    until(lambda: search.evaluate(SEEN))
+    page.keyboard.press("Escape")
+    page.evaluate("scrollTo(0, 0)")
+    until(lambda: reach(page) == before)
+    assert page.evaluate("window.moved || 0") < MOVED
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def reach(page: Page) -> float:
+    """How far down the bar covers what is scrolled under it, in px."""
+    bar = page.locator(".bar, .bar .search")
+    return bar.evaluate_all("all => Math.round(Math.max(...all.map(item => item.getBoundingClientRect().bottom)))")
 
 
 def test_nothing_moves__when_a_card_turns_ready(page, service):

@@ -16,6 +16,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 SOON = 60_000  # ms
+SENDER = "flora"  # nobody else's: all that she has is what is sent here
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,15 +37,15 @@ def line(service: Service) -> Iterator[Line]:
 
 @pytest.fixture
 def page(service: Service, line: Line) -> Iterator[Page]:
-    """Dora's browser. It fails a test whose page has script errors."""
+    """Flora's browser. It fails a test whose page has script errors."""
     errors: list[str] = []
-    service.client("dora").close()
+    service.client(SENDER).close()
     with sync_playwright() as playwright:
         browser = chromium(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("dialog", lambda dialog: dialog.accept())  # the page asks before it is left with files on their way
-        sign_in(page, f"http://127.0.0.1:{line.port}", "dora", service.password("dora"))
+        sign_in(page, f"http://127.0.0.1:{line.port}", SENDER, service.password(SENDER))
         yield page
         browser.close()
     assert not errors
@@ -83,7 +84,7 @@ def test_folder_of_forty__reload_halfway_one_refused_one_canceled(page, service,
     page.locator("#sending .row", has_text="long.mp4").get_by_role("button", name="Cancel").click()
     line.pace = 0
     until(lambda: names(page, "#sending") == ["holiday/notes.txt"], 60)
-    with service.client("dora") as client:
+    with service.client(SENDER) as client:
         items = client.get("/api/originals", params={"limit": 200}).json()["items"]
         assert sorted(item["name"] for item in items) == [f"{number:02}.jpg" for number in range(38)]
     page.reload()
@@ -110,7 +111,7 @@ def test_pause_reload_and_go_on__sends_no_byte_again(page, service, line, tmp_pa
 
 def test_line_cut_again_and_again__the_file_arrives(page, service, line, tmp_path):
     path = film(tmp_path / "cut.mp4", 8 << 20)
-    line.cuts = [line.sent + (number << 20) for number in (1, 3, 5)]
+    line.cuts = [line.given + (number << 20) for number in (1, 3, 5)]
     choose(page, path)
     expect(page.locator("#gallery .card[data-name='cut.mp4']")).to_be_visible(timeout=SOON)
     assert (line.cuts, line.sent_twice) == ([], 0)

@@ -1,5 +1,6 @@
 """What a request is told when it fails on our side."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
+
+from tests.uploads.web import VERSION, Web, patch
 
 pytestmark = pytest.mark.django_db
 
@@ -48,3 +51,15 @@ def test_fault_of_ours__is_no_outage(stranger):
         answer = stranger.get("/api/originals")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "Retry-After" not in answer.headers
+
+
+def test_outage__is_no_end_of_an_upload(tmp_path):
+    """tus-js-client sends a file anew from its first byte where HEAD fails with anything but 423."""
+    away = Web(tmp_path / "web.log", DATABASE_URL=f"sqlite:///{tmp_path}/nowhere/rows.sqlite3")
+    away.start()
+    place = f"{away.url}/files/{uuid.uuid4()}"
+    with away.client("mw_nobodys") as program:
+        asked, sent = program.head(place, headers=VERSION), patch(program, place, 0, b"more")
+    away.kill()
+    assert (asked.status_code, asked.headers["Retry-After"]) == (423, "5")
+    assert (sent.status_code, sent.json()["error"]["code"]) == (503, "unavailable")

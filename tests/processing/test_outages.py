@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from boto3.exceptions import RetriesExceededError, S3UploadFailedError
+from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, ReadTimeoutError
 from django.db import IntegrityError, OperationalError
 from django.utils.timezone import now
 
 from processing import runner, sweeping
+from processing.engines.child import DiskFailed
+from processing.engines.sandbox import EngineFailed
 from processing.models import Job, JobStatus, RunStatus
 from processing.outages import is_outage
 from tests.processing.test_runner import job_of, step_does, work
@@ -41,9 +43,12 @@ def wrapped(inner: Exception) -> Exception:
         ReadTimeoutError(endpoint_url="store"),
         ConnectionResetError(),
         OSError(errno.ENOSPC, "No space left on device"),
+        DiskFailed("ffmpeg", 0, "Error writing trailer of mp4-360.mp4: No space left on device"),
+        EngineFailed("OSError: [Errno 28] No space left on device", errno.ENOSPC),
         refusal(503),
         refusal(403, "RequestTimeTooSkewed"),
         wrapped(refusal(500)),
+        RetriesExceededError(IncompleteReadError(actual_bytes=1, expected_bytes=2)),
     ],
 )
 def test_is_outage__of_database_store_or_disk(error):
@@ -54,11 +59,13 @@ def test_is_outage__of_database_store_or_disk(error):
     "error",
     [
         ValueError("ours"),
+        EngineFailed("TypeError: 7"),
         IntegrityError("ours"),
         FileNotFoundError(errno.ENOENT, "gone"),
         refusal(403, "AccessDenied"),
         refusal(404, "NoSuchKey"),
         wrapped(refusal(404)),
+        RetriesExceededError(ValueError("ours")),
     ],
 )
 def test_is_outage__a_fault_that_would_come_again_is_none(error):

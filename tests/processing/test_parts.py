@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from os import truncate
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.utils.timezone import now
 
 from processing import doorbells, owed, pipelines, runner, storage, sweeping
@@ -411,6 +413,14 @@ def test_piece_that_is_gone__is_made_again(studio, upload):
     assert studio.log == ["ladder 2", "package"]
     assert text_of("high") == ALL_HIGH + "sound"
     assert pieces() == []
+
+
+def test_piece_that_was_cut_short__is_made_again(studio, upload):
+    until_only_package_is_left(studio, upload)
+    truncate(default_storage.path(jobs("ladder")[2].pieces[0]["key"]), 3)
+    work()
+    assert studio.log == ["ladder 2", "package"]
+    assert text_of("high") == ALL_HIGH + "sound"
 
 
 def test_step_that_leaves_too_little__fails_for_that(studio, upload, monkeypatch):

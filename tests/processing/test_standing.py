@@ -220,6 +220,34 @@ def test_learn__counts_the_seconds_of_a_core(upload, monkeypatch):
     assert speeds.measured()["images", "inspect"].pace == pytest.approx(3 * 2 / 4)
 
 
+def test_learn__counts_from_when_its_hand_was_free(upload):
+    before, done = (job(upload()) for _ in range(2))
+    begun = now()
+    worker = "images@here/1"
+    Job.objects.filter(pk=before.pk).update(worker=worker, finished_at=begun - timedelta(seconds=1))
+    times = {"started_at": begun, "finished_at": begun + timedelta(seconds=3)}
+    Job.objects.filter(pk=done.pk).update(**times, work=1, worker=worker)
+    done.refresh_from_db()
+    Speed.objects.filter(step="inspect").delete()
+    speeds.learn(done)
+    assert speeds.measured()["images", "inspect"].pace == pytest.approx(4)
+
+
+def test_learn__a_job_beside_it_for_a_while_took_half_of_that_while(upload, monkeypatch):
+    monkeypatch.setattr(hands, "cores", lambda: 1)
+    beside, done = (job(upload()) for _ in range(2))
+    begun = now()
+    Job.objects.filter(pk=beside.pk).update(
+        started_at=begun, finished_at=begun + timedelta(seconds=2), worker="videos@here/1"
+    )
+    times = {"started_at": begun, "finished_at": begun + timedelta(seconds=4)}
+    Job.objects.filter(pk=done.pk).update(**times, work=1, worker="images@here/2")
+    done.refresh_from_db()
+    Speed.objects.filter(step="inspect").delete()
+    speeds.learn(done)
+    assert speeds.measured()["images", "inspect"].pace == pytest.approx(4 / 1.5)
+
+
 def test_backlog__is_the_same_by_row_and_by_sum(upload):
     for _ in range(3):
         upload()

@@ -4,7 +4,7 @@ import gc
 import hashlib
 import runpy
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import default_storage
 from django.utils.timezone import now
 
 from processing import links, storage
 from processing.errors import MediaError
 from processing.heartbeat import JobLost
+from processing.outages import is_outage
+from tests.chaos.line import Line
 from tests.swift.store import Store
 from tests.uploads import streams
 from tests.waiting import until
@@ -41,6 +44,17 @@ def store(s3: Store, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Store:
     made = settings_with(monkeypatch, **s3.environment())["STORAGES"]
     settings.STORAGES = {**settings.STORAGES, "default": made["default"]}
     return s3
+
+
+@pytest.fixture
+def line(store: Store, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """A bad line to the store, which this process speaks by."""
+    line = Line(int(store.endpoint.rpartition(":")[2]), seed=1)
+    environment = store.environment() | {"AWS_S3_ENDPOINT_URL": f"http://127.0.0.1:{line.port}"}
+    made = settings_with(monkeypatch, **environment)["STORAGES"]
+    settings.STORAGES = {**settings.STORAGES, "default": made["default"]}
+    yield line
+    line.close()
 
 
 @pytest.fixture
@@ -113,6 +127,18 @@ def test_fetched__ranges_alone_are_sent_and_the_rest_are_holes(store, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.parametrize("ranges", [(), ((0, 2 << 20),)])
+def test_fetched__store_that_hangs_up_in_the_middle_is_an_outage_and_no_short_file(store, line, tmp_path, ranges):
+    store.put(KEY, secrets.token_bytes(4 << 20))
+    line.be("cutting")
+    with pytest.raises((BotoCoreError, Boto3Error, OSError)) as error, storage.fetched(KEY, tmp_path, ranges):
+        pass
+    assert is_outage(error.value), repr(error.value)
+    assert not list(tmp_path.iterdir())
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_fetched__stops_when_nobody_wants_it_any_longer(store, tmp_path):
     store.put(KEY, bytes(1 << 20))
 
@@ -130,13 +156,18 @@ def test_fetched_pieces__are_copies_in_their_order_that_go_afterwards(store, tmp
     keys = {"low": ["pieces/a/low.0.1-1.mp4", "pieces/a/low.1.2-1.mp4"], "audio": ["pieces/a/audio.0.3-1.m4a"]}
     for key in (key for found in keys.values() for key in found):
         store.put(key, key.encode())
-    with storage.fetched_pieces(keys, tmp_path) as pieces:
+    sized = {name: [(key, len(key)) for key in found] for name, found in keys.items()}
+    with storage.fetched_pieces(sized, tmp_path) as pieces:
         assert {name: [path.read_bytes().decode() for path in found] for name, found in pieces.items()} == keys
     assert not list(tmp_path.iterdir())
 
 
-def test_fetched_pieces__say_which_is_gone(store, tmp_path):
-    with pytest.raises(storage.Gone, match="nowhere"), storage.fetched_pieces({"low": ["pieces/nowhere"]}, tmp_path):
+@pytest.mark.parametrize("there", [None, b"half of "])
+def test_fetched_pieces__say_which_is_gone(store, tmp_path, there):
+    if there:
+        store.put("pieces/nowhere", there)
+    keys = {"low": [("pieces/nowhere", 16)]}
+    with pytest.raises(storage.Gone, match="nowhere"), storage.fetched_pieces(keys, tmp_path):
         pass
 
 

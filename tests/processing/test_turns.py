@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
-from processing import sweeping, turns
-from processing.models import Job, JobStatus
+from processing import runner, sweeping, turns
+from processing.models import Job, JobStatus, Run
+from processing.outages import is_outage
 from tests.processing.test_runner import expire_leases, job_of
 from uploads.intake import receiving
 
@@ -112,3 +113,25 @@ def test_sweep__reads_more_than_a_batch(upload, monkeypatch):
 
     broker().flushall()
     assert sweeping.sweep()["rung_again"] == 5
+
+
+def stop_within(run_id: int) -> None:
+    """Be silent in a transaction until another has changed the run, then go on."""
+    with runner.changing(run_id):
+        elsewhere(lambda: runner.advance(run_id))
+        Run.locked(run_id)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite's users are on one machine")
+def test_worker_that_stops_in_a_transaction__keeps_nobody_waiting_for_hours(upload):
+    run_id = upload().run.pk
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("1min",)
+        cursor.execute("SHOW tcp_keepalives_idle")  # of one that is away
+        assert cursor.fetchone() == ("30",)
+        cursor.execute("SET idle_in_transaction_session_timeout = '300ms'")  # or this test would take the minute
+    with pytest.raises(DatabaseError) as error:
+        stop_within(run_id)
+    assert is_outage(error.value)
+    connection.close()

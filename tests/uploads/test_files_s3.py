@@ -123,6 +123,19 @@ def test_large_file__broken_off_and_gone_on_with_elsewhere_arrives_whole(program
     assert nothing_else(store)
 
 
+def test_dead_line__costs_nothing_of_what_came(program, store):
+    data = film_bytes(2 * PART + 1_000_001)
+    place = create(program, len(data))
+    here = PART + 2_500_000
+    dead = HalfPatch(program, place, 0, len(data)).send(data[:here])
+    until(lambda: offset(program, place) == here)
+    until(lambda: "x-original-id" in patch(program, place, here, data[here:]).headers)
+    dead.close()
+    assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
+    assert kept(store) == data
+    assert nothing_else(store)
+
+
 def test_kill__costs_less_than_a_part(program, store, servers, token):
     data = film_bytes(2 * PART + 1_000_001)
     place = create(program, len(data))

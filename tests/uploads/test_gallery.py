@@ -3,12 +3,15 @@
 import random
 import re
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
+from processing import listing as desk
 from processing import runner
 from processing.facts import Facts, Product
 from processing.models import Job, JobStatus, Run
@@ -135,6 +138,46 @@ def test_pages__thousandth_begins_where_the_index_says(client, alice, query):
     else:
         assert "taken_at <= " in plan[: plan.index("Filter:")]
         assert "Sort" not in plan
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads the names themselves")
+def test_search__reads_the_index_and_no_rows_but_those_it_finds(alice):
+    rows = Filters(q="dawn").apply(Original.objects.filter(owner=alice)).order_by("-taken_at", "-id").values("pk")
+    assert "COVERING INDEX original_by_taking" in rows.explain()
+    assert "COVERING INDEX original_by_" in desk.Filters(q="dawn").apply(Run.objects.all()).explain()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="has trigrams")
+def test_search__goes_by_trigrams(alice):
+    seed(alice, 3000)
+    # Of so few it would read all, which costs less.
+    connection.cursor().execute("ANALYZE; SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+    rows = Filters(q="2999.jp").apply(Original.objects.all()).order_by("-taken_at", "-id")[:51]
+    assert "original_by_part_of_name" in rows.explain()
+    assert [original.name for original in rows] == ["2999.jpg"]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="has extensions")
+def test_search__does_without_trigrams_where_we_may_not_have_them(alice):
+    migration = import_module("uploads.migrations.0007_names")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DROP EXTENSION pg_trgm CASCADE; CREATE ROLE humble; GRANT CREATE, USAGE ON SCHEMA public TO humble"
+        )
+        cursor.execute("SET LOCAL ROLE humble")
+    migration.index_names(None, SimpleNamespace(connection=connection))
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        assert not trigrams(cursor)
+    migration.index_names(None, SimpleNamespace(connection=connection))
+    with connection.cursor() as cursor:
+        assert trigrams(cursor)
+
+
+def trigrams(cursor):
+    """The definition of their index, where there is one."""
+    cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'original_by_part_of_name'")
+    return cursor.fetchone()
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -1,6 +1,7 @@
 """Large bodies, which are read past the server's own parser: what comes behind them, and what breaks off."""
 
 import hashlib
+import json
 import secrets
 import socket
 
@@ -9,9 +10,10 @@ import pytest
 
 from processing import storage
 from tests.uploads.test_files import db, film_bytes, kept, program, servers, token, web  # noqa: F401 - fixtures
-from tests.uploads.web import BODY, HalfPatch, create, offset, patch
+from tests.uploads.web import BODY, HalfPatch, create, offset, patch, row_of
 from tests.waiting import until
 from uploads.intake.line import WORTH
+from uploads.intake.receiving import LEASE
 from uploads.models import Original, Upload
 
 SIZE = WORTH + (3 << 20) + 17
@@ -32,6 +34,19 @@ def answer_of(line: socket.socket) -> bytes:
             break
         head += piece
     return head
+
+
+def told_of_the_head(program: httpx.Client, place: str, at: int, length: int) -> tuple[int, str]:  # noqa: F811
+    """Send a PATCH without its body: the status and the code of the answer, with which the server hangs up."""
+    url = httpx.URL(place)
+    with socket.create_connection((url.host, url.port), timeout=10) as line:
+        line.sendall(patch_head(url, program, at, length))
+        answer = b""
+        while piece := line.recv(4096):
+            answer += piece
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in head.lower()
+    return int(head.split()[1]), json.loads(body)["error"]["code"]
 
 
 def test_large_body__is_kept_whole_and_its_connection_goes_on(program):  # noqa: F811
@@ -64,6 +79,40 @@ def test_large_body__that_breaks_off_is_kept_as_far_as_it_came(program):  # noqa
     broken.close()
     until(lambda: offset(program, place) == WORTH + 1234)
     assert patch(program, place, WORTH + 1234, data[WORTH + 1234 :]).status_code == 204
+    assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_large_body__of_an_upload_that_another_sends_is_refused_before_it_comes(program):  # noqa: F811
+    place = create(program, SIZE)
+    other = HalfPatch(program, place, 0, SIZE).send(film_bytes(1 << 20))
+    until(lambda: row_of(place).lease_until)
+    assert told_of_the_head(program, place, 0, SIZE) == (423, "locked")
+    other.close()
+
+
+def test_large_body__at_another_offset_is_refused_before_it_comes(program):  # noqa: F811
+    place = create(program, SIZE)
+    patch(program, place, 0, film_bytes(1 << 20))
+    assert told_of_the_head(program, place, 0, SIZE) == (409, "offset")
+    assert offset(program, place) == 1 << 20
+
+
+def test_large_body__whose_line_goes_dead_lets_the_client_in_again_where_it_was(program):  # noqa: F811
+    data = film_bytes(SIZE)
+    place = create(program, len(data))
+    dead = HalfPatch(program, place, 0, len(data)).send(data[: WORTH + 1234])
+    until(lambda: offset(program, place) == WORTH + 1234)
+    until(lambda: patch(program, place, WORTH + 1234, data[WORTH + 1234 :]).status_code == 204, LEASE.seconds / 2)
+    dead.close()
+    assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_large_body__that_was_silent_goes_on(program):  # noqa: F811
+    data = film_bytes(SIZE)
+    place = create(program, len(data))
+    slow = HalfPatch(program, place, 0, len(data)).send(data[: WORTH + 1234])
+    until(lambda: offset(program, place) == WORTH + 1234)
+    assert slow.send(data[WORTH + 1234 :]).answer() == b"HTTP/1.1 204 No Content"
     assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
 
 

@@ -38,8 +38,8 @@ def program(alice: Any, store: Store) -> Client:
     return program_of(alice)
 
 
-def begin(program: Client, length: int, name: str = "film.mp4") -> Any:
-    answer = program.post(PLACE, {"name": name, "bytes": length}, content_type="application/json")
+def begin(program: Client, length: int, name: str = "film.mp4", **more: int) -> Any:
+    answer = program.post(PLACE, {"name": name, "bytes": length, **more}, content_type="application/json")
     assert answer.status_code == 201, answer.content
     return answer.json()
 
@@ -175,7 +175,57 @@ def test_folder__takes_no_multipart(alice):
     assert program_of(alice).get(f"{PLACE}/{uuid4()}").status_code == 404
 
 
-def test_unfinished__is_no_business_of_the_page_that_could_not_go_on_with_it(program, alice):
-    made = begin(program, 3 * PART)
+def test_page__is_answered_in_the_words_of_a_store(program, store):
+    made = begin(program, 2 * PART)
+    httpx.put(signed(program, made, 1), content=film_bytes(PART))
+    listed = program.get(f"{PLACE}/{made['id']}/s3").content.decode()
+    assert listed.startswith("<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>&quot;")
+    assert listed.count("<Part>") == 1
+    refused = program.post(f"{PLACE}/{made['id']}/s3")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "incomplete")
+    httpx.put(signed(program, made, 2), content=film_bytes(PART))
+    ended = program.post(f"{PLACE}/{made['id']}/s3").content.decode()
+    original = Original.objects.get()
+    assert ended.startswith(f"<CompleteMultipartUploadResult><Location>/api/originals/{original.pk}</Location>")
+    assert program.delete(f"{PLACE}/{made['id']}/s3").status_code == 204
+    assert Original.objects.exists()
+
+
+def test_page__hears_of_all_parts_of_what_is_whole_and_sends_none_again(program, store, monkeypatch):
+    monkeypatch.setattr(direct, "AT_ONCE", 10)
+    made = begin(program, PART + 1000)
+    send(program, made, film_bytes(PART + 1000))
+    ended = program.post(f"{PLACE}/{made['id']}/s3").content.decode()
+    assert f"<Location>{PLACE}/{made['id']}</Location>" in ended, "a worker has its bytes to read"
+    listed = program.get(f"{PLACE}/{made['id']}/s3").content.decode()
+    assert [f"<PartNumber>{number}</PartNumber>" in listed for number in (1, 2, 3)] == [True, True, False]
+    assert [part["bytes"] for part in program.get(f"{PLACE}/{made['id']}").json()["parts"]] == [PART, 1000]
+
+
+def test_page__gives_up_as_often_as_it_likes(program, store):
+    made = begin(program, 2 * PART)
+    assert [program.delete(f"{PLACE}/{made['id']}/s3").status_code for _ in range(2)] == [204, 204]
+    assert (unfinished(store), Upload.objects.count()) == (0, 0)
+
+
+def test_unfinished__is_shown_with_what_came_before_where_the_page_may_go_on_with_it(program, alice, settings):
+    made = begin(program, 3 * PART, modified=1234)
+    begin(program, 3 * PART)  # a program's
     program.post(f"{PLACE}/{made['id']}/parts/2")
     assert not receiving.unfinished(alice)
+    settings.S3_DIRECT = True
+    [upload] = receiving.unfinished(alice)
+    assert (str(upload.pk), upload.offset, upload.modified) == (made["id"], PART, "1234")
+
+
+def test_unfinished__is_shown_before_we_hear_of_a_part(program, alice, settings):
+    settings.S3_DIRECT = True
+    begin(program, 3 * PART, modified=1234)
+    assert [upload.offset for upload in receiving.unfinished(alice)] == [0]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_page__is_told_from_where_on_it_sends_straight(client, alice, settings, is_on):
+    settings.S3_DIRECT = is_on
+    client.force_login(alice)
+    assert (f'data-direct-from="{PART + 1}"' in client.get("/").content.decode()) == is_on

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
@@ -40,9 +41,9 @@ class Part:
     etag: str
 
 
-def create(owner: Any, name: str, length: int) -> Upload:
+def create(owner: Any, name: str, length: int, metadata: str = "") -> Upload:
     """A multipart upload that nobody but its owner can add to. Raises MediaError."""
-    upload = receiving.create(owner, name, length, direct=True)
+    upload = receiving.create(owner, name, length, metadata, direct=True)
     made = incoming.client().create_multipart_upload(Bucket=incoming.bucket_name(), Key=upload.key)
     upload.store_id = made["UploadId"]
     upload.save(update_fields=["store_id"])
@@ -84,10 +85,18 @@ def sign(upload: Upload, number: int) -> str:
 
 
 def parts(upload: Upload) -> list[Part]:
-    """What the store has of it."""
+    """What the store has of it; or of what it was put together."""
+    if upload.is_whole:
+        return [Part(number, size, tag) for number, tag, size in upload.parts]
     pages = incoming.client().get_paginator("list_parts")
     found = pages.paginate(Bucket=incoming.bucket_name(), Key=upload.key, UploadId=upload.store_id)
     return [Part(item["PartNumber"], item["Size"], item["ETag"]) for page in found for item in page.get("Parts", [])]
+
+
+def kept(upload: Upload) -> list[Part]:
+    """The parts that nobody need send again: those there that are of the size they must have."""
+    wanted = sizes(upload)
+    return [part for part in parts(upload) if wanted.get(part.number) == part.bytes]
 
 
 def complete(upload: Upload) -> bool:
@@ -130,6 +139,15 @@ def look_at(receiver: Receiver) -> None:
     wanted = {"Bucket": incoming.bucket_name(), "Key": upload.key, "Range": f"bytes=0-{HEAD - 1}"}
     upload.kind = keeping.kind_of_head(incoming.client().get_object(**wanted)["Body"].read())
     receiver.save()
+
+
+def page_sends_from() -> int | None:
+    """Bytes of a file from which on the page sends it straight to the store; None where it does not.
+
+    A smaller one is one request by tus, where this takes four, and its bytes are hashed on their way
+    rather than read back.
+    """
+    return incoming.part_size() + 1 if settings.S3_DIRECT else None
 
 
 def is_offered() -> bool:

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import close_old_connections
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.http import http_date
 from starlette.datastructures import Headers
@@ -38,6 +39,10 @@ SILENCE = 60.0  # seconds without a byte, after which a line counts as broken
 # Read and thrown away before a refusal, so that a client that is still sending gets to read it: one
 # that finds its connection closed takes that for a broken line, and sends everything again.
 READ_ON = 32 << 20
+# These are no end: the client is to ask how far the upload is and go on, as it does when its line breaks.
+# So it is told at once, before it sends a whole body for nothing, unless that is here already.
+PASSING = {409, 423}
+LITTLE = 64 << 10  # bytes
 
 Result = TypeVar("Result")
 hands = ThreadPoolExecutor(HANDS, thread_name_prefix="receiving")
@@ -73,12 +78,13 @@ class Exchange:
         try:
             response = await self.respond()
         except Refused as refused:
-            await self.read_on()
-            response = refusal(refused)
+            response = await self.refuse(refused)
         except Exception as error:
             if not is_outage(error):
                 raise
-            response = refusal(Refused(503, *AWAY, Retry_After=str(RETRY_SECONDS)))
+            # tus-js-client sends a file anew from its first byte where HEAD fails with anything but 423.
+            status = 423 if tus.method_of(self.scope["method"], self.headers) == "HEAD" else 503
+            response = refusal(Refused(status, *AWAY, Retry_After=str(RETRY_SECONDS)))
         if self.line and self.line.left:
             self.line.give_up()
         if not self.is_broken:
@@ -180,18 +186,23 @@ class Exchange:
         if chunk.bytes:
             receiver.check_room_for(chunk.bytes)
         writing: Awaitable[None] | None = None
+        is_silent = False
         try:
             async for block in self.blocks():
                 if writing:
                     await writing
-                writing = run(receiver.write, block)
+                if block:
+                    writing = run(receiver.write, block)
+                elif not is_silent:
+                    writing = run(make_way, receiver)
+                is_silent = not block
         finally:
             if writing:
                 await writing
         await run(receiver.settle, is_broken=self.is_broken)
 
     async def blocks(self) -> AsyncIterator[bytearray]:
-        """The body as it comes, gathered until it is worth a write, or a second old."""
+        """The body as it comes, gathered until it is worth a write, or a second old; empty where that was silent."""
         block, began = bytearray(), time.monotonic()
         async for data in self.body():
             if not block and isinstance(data, bytearray):
@@ -205,7 +216,7 @@ class Exchange:
             yield block
 
     async def body(self) -> AsyncIterator[bytes | bytearray]:
-        """What is left of the body, until it ends or breaks off."""
+        """What is left of the body, until it ends or breaks off; now and then nothing, while the line is silent."""
         heard_at = time.monotonic()
         while not (self.has_ended or self.is_broken):
             data = await (self.from_line(self.line) if self.line else self.from_server())
@@ -215,6 +226,8 @@ class Exchange:
                 yield data
             elif time.monotonic() - heard_at > SILENCE:
                 self.is_broken = True
+            elif self.line and not self.has_ended:
+                yield b""
             if not (self.line or self.has_ended or self.is_broken):
                 self.line = Line.of(self.receive, self.declared - self.read, BLOCK)
 
@@ -241,8 +254,18 @@ class Exchange:
         self.is_broken = line.is_lost and not data and not line.is_over
         return data
 
-    async def read_on(self) -> None:
-        left = READ_ON
+    async def refuse(self, refused: Refused) -> Response:
+        """The answer, once so much of the body is read away that the client gets to see it."""
+        response = refusal(refused)
+        if refused.status not in PASSING:
+            await self.read_on(READ_ON)
+        elif self.declared - self.read <= LITTLE:
+            await self.read_on(LITTLE)
+        if not self.has_ended:
+            response.headers["Connection"] = "close"
+        return response
+
+    async def read_on(self, left: int) -> None:
         async for data in self.body():
             left -= len(data)
             if left < 0:
@@ -274,6 +297,13 @@ def connected(function: Callable[..., Result], *args: Any, **named: Any) -> Resu
         return function(*args, **named)
     finally:
         close_old_connections()
+
+
+def make_way(receiver: Receiver) -> None:
+    """Put away what has come, and let the client in by another line at once: this one is silent, and may be dead."""
+    if not (receiver.checksum or receiver.upload.is_whole):
+        receiver.settle()
+        receiver.change(lease_until=Now())
 
 
 def authenticated(scope: Scope) -> tuple[HttpRequest, Any]:

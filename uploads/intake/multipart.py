@@ -1,10 +1,12 @@
-"""`/api/multipart`: uploads that go straight to the store, for programs (S3 storage only)."""
+"""`/api/multipart`: uploads that go straight to the store, for programs and for our page (S3 storage only)."""
 
+from base64 import b64encode
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.html import escape
 from ninja import Field, Router, Schema, Status
 
 from uploads import tasks
@@ -19,6 +21,7 @@ router = Router(tags=["multipart"])
 class MultipartIn(Schema):
     name: str = Field(max_length=1000)
     bytes: int = Field(ge=0, le=(1 << 63) - 1, description="of the whole file")
+    modified: int | None = Field(None, description="when the file was last changed: by this it is known again")
 
 
 class PartOut(Schema):
@@ -51,15 +54,15 @@ def create(request: HttpRequest, wanted: MultipartIn) -> Status[MultipartOut]:
     """A multipart upload in the store. Sign its parts, send them, complete it."""
     if not direct.is_offered():
         raise Http404
-    return Status(201, MultipartOut(**shown(direct.create(request.user, wanted.name, wanted.bytes))))
+    metadata = "" if wanted.modified is None else f"modified {b64encode(str(wanted.modified).encode()).decode()}"
+    return Status(201, MultipartOut(**shown(direct.create(request.user, wanted.name, wanted.bytes, metadata))))
 
 
 @router.get("/{upload_id}", response={200: PartsOut}, summary="What has arrived")
 def detail(request: HttpRequest, upload_id: UUID) -> dict[str, Any]:
     """The parts the store has, and the original once it is one."""
     upload = found(request, upload_id)
-    there = [] if upload.is_whole else direct.parts(upload)
-    return {**shown(upload), "parts": [vars(part) for part in there]}
+    return {**shown(upload), "parts": [vars(part) for part in direct.parts(upload)]}
 
 
 @router.post("/{upload_id}/parts/{number}", response={200: SignedOut}, summary="Sign a part")
@@ -100,6 +103,46 @@ def abort(request: HttpRequest, upload_id: UUID) -> Status[None]:
     """The parts go. An original that it has become stays."""
     receiving.forget(found(request, upload_id))
     return Status(204, None)
+
+
+@router.get("/{upload_id}/s3", include_in_schema=False)
+def list_parts(request: HttpRequest, upload_id: UUID) -> HttpResponse:
+    """What the S3 client of our page asks a store for: in S3's words, as it understands no others.
+
+    A store lists a thousand parts at a time, and that client reads one list.
+    """
+    there = direct.kept(found(request, upload_id))
+    parts = "".join(f"<Part>{told(PartNumber=part.number, ETag=part.etag)}</Part>" for part in there)
+    return in_xml(f"<ListPartsResult>{parts}</ListPartsResult>")
+
+
+@router.post("/{upload_id}/s3", include_in_schema=False)
+def complete_for_page(request: HttpRequest, upload_id: UUID) -> Any:
+    """Where the original is, or where to ask for it while its bytes are read."""
+    answer = complete(request, upload_id)
+    if isinstance(answer, HttpResponse):
+        return answer
+    upload = found(request, upload_id)
+    place = f"/api/originals/{upload.original_id}" if upload.original_id else f"/api/multipart/{upload_id}"
+    named = told(Location=place, Key=upload_id)
+    return in_xml(f"<CompleteMultipartUploadResult>{named}</CompleteMultipartUploadResult>")
+
+
+@router.delete("/{upload_id}/s3", response={204: None}, include_in_schema=False)
+def abort_for_page(request: HttpRequest, upload_id: UUID) -> Status[None]:
+    """As often as it is said: what is not there needs no giving up."""
+    upload = direct.find(request.user, upload_id)
+    if upload:
+        receiving.forget(upload)
+    return Status(204, None)
+
+
+def told(**values: object) -> str:
+    return "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in values.items())
+
+
+def in_xml(text: str) -> HttpResponse:
+    return HttpResponse(text, content_type="application/xml")
 
 
 def found(request: HttpRequest, upload_id: UUID) -> Upload:

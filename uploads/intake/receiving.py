@@ -15,12 +15,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from processing import storage, turns
+from processing.clocks import is_over
 from processing.errors import Empty, MediaError
 from uploads import keeping
 from uploads.intake import incoming
@@ -84,10 +86,15 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
 
 
 def unfinished(owner: Any) -> QuerySet[Upload]:
-    """This owner's uploads of which something has come and more may, newest first. One that is whole ends by itself."""
-    # What went straight to the store is a program's: the page could not go on with it.
-    mine = Upload.objects.filter(owner=owner, original=None, direct=False, expires_at__gt=now())
-    return mine.filter(length__isnull=False, offset__gt=0).exclude(length=F("offset")).order_by("-created_at")
+    """This owner's uploads that the page can go on with, newest first. One that is whole ends by itself.
+
+    By tus: those of which something has come. Straight to the store: those of the page alone, which says when the file
+    was changed; a program's file it could not tell. Their first part may have come without our having heard of it.
+    """
+    straight = Q(direct=True) & ~Q(metadata="") if settings.S3_DIRECT else Q(pk=None)
+    mine = Upload.objects.filter(Q(direct=False, offset__gt=0) | straight, owner=owner, original=None)
+    open_ = mine.filter(expires_at__gt=now(), length__isnull=False).exclude(length=F("offset"))
+    return open_.order_by("-created_at")
 
 
 class Receiver:
@@ -248,7 +255,7 @@ def take(upload_id: UUID, checksum: Checksum | None = None) -> Receiver:
     rows = Upload.objects.filter(pk=upload_id, original=None)
     hold = {"holder": holder, "lease_until": Now() + LEASE}
     free = rows.filter(lease_until=None).update(**hold)
-    if not free and not rows.filter(lease_until__lt=Now()).update(losses=F("losses") + 1, **hold):
+    if not free and not rows.filter(is_over("lease_until", 2 * LEASE)).update(losses=F("losses") + 1, **hold):
         raise Held if rows.exists() else Lost
     upload = Upload.objects.select_related("owner").get(pk=upload_id)
     return Receiver(upload, holder, checksum)
@@ -305,9 +312,13 @@ def batched(uploads: QuerySet[Upload]) -> Iterator[Upload]:
         batch = list(uploads.filter(pk__gt=batch[-1].pk).order_by("pk")[:BATCH])
 
 
+def is_unheld() -> Q:
+    return Q(lease_until=None) | is_over("lease_until", 2 * LEASE)
+
+
 def left_whole() -> QuerySet[Upload]:
     whole = Upload.objects.filter(original=None, length=F("offset"))
-    return whole.exclude(lease_until__gt=Now())
+    return whole.filter(is_unheld())
 
 
 def finish_or_go_on(upload_id: UUID) -> bool:
@@ -338,7 +349,7 @@ def finish_left(upload_id: UUID) -> bool:
 
 def expired() -> QuerySet[Upload]:
     """Those that are whole end as an original, however long that takes."""
-    late = Upload.objects.filter(original=None, expires_at__lt=now()).exclude(lease_until__gt=Now())
+    late = Upload.objects.filter(is_unheld(), original=None, expires_at__lt=now())
     return late.exclude(length=F("offset"))
 
 

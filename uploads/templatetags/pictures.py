@@ -38,7 +38,7 @@ def animation(original: Original) -> Rendition | None:
 def colour(blurhash: str) -> str:
     """The mean colour that a blurhash carries, as CSS: shown before any script runs."""
     if len(blurhash) < 6:
-        return "transparent"
+        return "var(--sunken)"
     value = 0
     for letter in blurhash[2:6]:
         value = value * 83 + BASE83.index(letter)

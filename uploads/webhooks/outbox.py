@@ -24,6 +24,7 @@ from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from processing.clocks import is_over
 from processing.models import Run, RunStatus
 from uploads.models import Delivery, Endpoint, Original
 from uploads.webhooks import sending, signing
@@ -124,7 +125,7 @@ def ring(endpoint_ids: Sequence[UUID]) -> None:
 
 def sweep() -> int:
     """Ring for every endpoint where something is due and nobody is at it; how many."""
-    there = Delivery.objects.filter(endpoint=OuterRef("pk"), due_at__lte=Now())
+    there = Delivery.objects.filter(is_due(), endpoint=OuterRef("pk"))
     waiting = list(free().filter(Exists(there)).values_list("pk", flat=True))
     ring(waiting)
     return len(waiting)
@@ -137,13 +138,17 @@ def forget_old() -> int:
 
 def free() -> QuerySet[Endpoint]:
     """Endpoints that are on, not paused, and that nobody is sending to."""
-    unheld = Q(lease_until=None) | Q(lease_until__lt=Now())
-    unpaused = Q(paused_until=None) | Q(paused_until__lte=Now())
+    unheld = Q(lease_until=None) | is_over("lease_until", 2 * LEASE)
+    unpaused = Q(paused_until=None) | is_over("paused_until", 2 * LONGEST_PAUSE)
     return Endpoint.objects.filter(unheld, unpaused, is_on=True)
 
 
+def is_due() -> Q:
+    return is_over("due_at", 2 * max(WAITS))
+
+
 def due(endpoint_id: UUID) -> QuerySet[Delivery]:
-    found = Delivery.objects.filter(endpoint=endpoint_id, due_at__lte=Now())
+    found = Delivery.objects.filter(is_due(), endpoint=endpoint_id)
     return found.select_related("endpoint").order_by("due_at", "pk")
 
 

@@ -6,6 +6,7 @@ import { Gauge } from "./pace.js";
 import { total } from "./total.js";
 import { begun, giveUpBegun } from "./unfinished.js";
 import * as uplink from "./uplink.js";
+import { terminate } from "./wire.js";
 import { announce, size, time, word } from "./words.js";
 
 const zone = document.getElementById("zone");
@@ -134,7 +135,7 @@ class Sending {
     if (this.status !== "refused") giveBack(this.file);
     if (this.id) uplink.drop(this.id);
     giveUpBegun(this.file);
-    if (this.resumed) uplink.terminate(this.resumed); // what only stands in line Uppy would forget and leave there
+    if (this.resumed) terminate(this.resumed); // what only stands in line Uppy would forget and leave there
     this.remove();
   }
 

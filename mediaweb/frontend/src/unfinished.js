@@ -1,5 +1,5 @@
 // Uploads that broke off with their page: the server knows how far they came, and the same file goes on with them.
-import { head, lockOf, terminate } from "./uplink.js";
+import { lockOf, offsetOf, terminate } from "./wire.js";
 import { size, word } from "./words.js";
 
 const PATIENCE = 1500; // ms: a page that was left lets go of its uploads in less
@@ -41,10 +41,10 @@ function tell(row, offset) {
 }
 
 async function look(row) {
-  const answer = await head(row.dataset.url).catch(() => null);
-  const offset = Number(answer?.headers.get("Upload-Offset") ?? 0);
-  if (answer && (!answer.ok || offset === Number(row.dataset.bytes))) row.remove();
-  else if (answer) tell(row, offset);
+  const offset = await offsetOf(row.dataset.url).catch(() => undefined);
+  if (offset === undefined) return; // nobody could say
+  if (offset === null || offset === Number(row.dataset.bytes)) row.remove();
+  else tell(row, offset);
 }
 
 // Gives up what this file began, however long who was at it takes to let go.

@@ -1,18 +1,16 @@
 // Uppy with tus: many files at once, each resumed where it broke off, today, after a reload, or from another browser.
+// What may go straight to the store does so, by the same words.
 import Uppy from "@uppy/core";
 import Tus from "@uppy/tus";
 import { Pace } from "./pace.js";
+import * as straight from "./straight.js";
+import { csrf, DELAYS, described, head, hold, letGo, silent } from "./wire.js";
 
-const DELAYS = [1, 2, 4, 8, 16, 30, 60, 60].map((seconds) => seconds * 1000); // some three minutes in all
 const ADAPT = 4000; // ms
-const silent = { debug() {}, warn() {}, error() {} };
-
-export const csrf = () => ({ "X-CSRFToken": document.cookie.match(/csrftoken=([^;]+)/)?.[1] ?? "" });
 
 const uppy = new Uppy({ autoProceed: true, allowMultipleUploadBatches: true, logger: silent });
 const pace = new Pace();
 const senders = new Map(); // by Uppy's id of the file
-const holds = new Map(); // by the same: what lets go of the upload's lock, which tells other tabs that it is being sent
 
 uppy.use(Tus, {
   endpoint: `${location.origin}/files/`,
@@ -30,35 +28,23 @@ uppy.use(Tus, {
 
 // Sends `file`, and tells `sender` what becomes of it. `url`: of the upload that it goes on with.
 export function send(file, sender, url) {
-  const id = uppy.addFile({
-    name: file.name || "pasted",
-    type: file.type,
-    data: file,
-    source: "page",
-    meta: { relativePath: file.place ?? null, modified: file.lastModified },
-  });
+  if (straight.takes(file, url)) return straight.send(file, sender, url);
+  const id = uppy.addFile(described(file));
   senders.set(id, sender);
   uppy.setFileState(id, { tus: { sender: id, ...(url && { uploadUrl: url }) } });
   return id;
 }
 
-export const pause = (id) => uppy.pauseResume(id);
-export const again = (id) => uppy.retryUpload(id).catch(() => {}); // told by upload-error
-
-export const lockOf = (url) => `upload ${new URL(url, location.href).pathname}`;
-
-function hold(id, url) {
-  if (!url || holds.has(id)) return;
-  const { promise, resolve } = Promise.withResolvers();
-  holds.set(id, resolve);
-  navigator.locks?.request(lockOf(url), () => promise);
-}
+export const pause = (id) => (straight.has(id) ? straight.pause(id) : uppy.pauseResume(id));
+// What fails again is told by upload-error.
+export const again = (id) => (straight.has(id) ? straight.again(id) : uppy.retryUpload(id).catch(() => {}));
 
 export function drop(id) {
+  if (straight.has(id)) return straight.drop(id);
   senders.delete(id);
-  holds.get(id)?.();
-  holds.delete(id);
+  letGo(id);
   if (uppy.getFile(id)) uppy.removeFile(id);
+  return undefined;
 }
 
 uppy.on("upload-progress", (file, progress) => {
@@ -88,15 +74,12 @@ async function become(url) {
   return null;
 }
 
-// How far an upload has come.
-export const head = (url) => fetch(url, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } });
-
-// Gives an upload up on the server.
-export const terminate = (url) => fetch(url, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0", ...csrf() } });
-
 export function adapt(speedNow) {
   setInterval(() => {
     const speed = speedNow();
-    if (speed) uppy.getPlugin("Tus").requests.limit = pace.adapt(speed);
+    if (!speed) return;
+    const atOnce = pace.adapt(speed);
+    uppy.getPlugin("Tus").requests.limit = atOnce;
+    straight.widen(atOnce);
   }, ADAPT);
 }

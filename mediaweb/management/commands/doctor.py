@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from PIL import features
 from redis.exceptions import RedisError
 
+from mediaweb import cors
 from mediaweb.health import ask_database
 from processing import bridge, queues
 from processing.engines import fence
@@ -78,6 +79,10 @@ def storage_unwritable() -> str:
     return ""
 
 
+def pages_shut_out() -> str:
+    return cors.shut_out(f"originals/.doctor-{os.getpid()}") if settings.S3_DIRECT else ""
+
+
 def disk_full() -> str:
     free = shutil.disk_usage(settings.SCRATCH).free
     return f"{free / 2**30:.1f} GiB free in {settings.SCRATCH}" if free < DISK_WANTED else ""
@@ -99,6 +104,12 @@ CHECKS: Sequence[Check] = (
     Check("broker", broker_silent, "check REDIS_URL and that the server runs; `make run` starts an embedded one"),
     Check("workers", workers_missing, "start one for each queue: celery -A mediaweb worker -Q images -l INFO"),
     Check("storage", storage_unwritable, "make MEDIAWEB_DATA writable, or check the AWS_… variables"),
+    Check(
+        "bucket and pages",
+        pages_shut_out,
+        "give the bucket a CORS rule: AllowedOrigins MEDIAWEB_BASE_URL, AllowedMethods PUT, ExposeHeaders ETag; "
+        "or unset MEDIAWEB_S3_DIRECT",
+    ),
     Check("disk", disk_full, "free some space, or set MEDIAWEB_DATA to a larger disk"),
     Check("pages", pages_unbuilt, "run: make setup"),
 )

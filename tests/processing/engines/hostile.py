@@ -1,6 +1,7 @@
 """What a decoder might do that a hostile file has taken over: makes for the tests of the sandbox."""
 
 import ctypes
+import errno
 import json
 import os
 import signal
@@ -40,6 +41,10 @@ def refuse(order: Order) -> Product:
 def fail(order: Order) -> Product:
     print("libtiff: what is this tag?", file=sys.stderr)  # noqa: T201
     raise OSError("the disk is on fire")
+
+
+def meet_a_full_disk(order: Order) -> Product:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def crash(order: Order) -> Product:

@@ -98,9 +98,21 @@ def test_run__death_by_signal_is_a_negative_status():
     assert caught.value.status == -signal.SIGSEGV
 
 
+def test_run__full_disk_is_told_whatever_the_status():
+    said = "Error writing trailer of mp4-360.mp4: No space left on device"
+    with pytest.raises(child.DiskFailed, match="No space left"):
+        child.run(shell(f"echo '{said}' >&2"), EASY)
+
+
 def test_run__missing_program_is_not_the_medias_fault():
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         child.run(["no-such-program"], EASY)
+
+
+def test_run__time_that_we_were_stopped_is_not_the_childs(monkeypatch):
+    monkeypatch.setattr(child, "ASLEEP", 0.5)
+    stopped_for = iter([1.5])
+    child.run(shell("sleep 0.3"), bounds(seconds=1, stall=1), on_tick=lambda: time.sleep(next(stopped_for, 0)))
 
 
 def test_run__tail_is_bounded():

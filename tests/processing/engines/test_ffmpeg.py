@@ -67,6 +67,9 @@ def test_codecs__list_subtitles_or_good_files_could_not_be_probed():
     "tail",
     [
         "[tee @ 0x1] av_interleaved_write_frame(): No space left on device",
+        "[tee @ 0x1] av_interleaved_write_frame(): Input/output error",
+        "[out#0 @ 0x1] Error writing trailer of mp4-360.mp4: Input/output error",
+        "file:/a.mp4: Stale file handle",
         "file:/a.mp4: Permission denied",
         "Unrecognized option 'nonsense'.",
     ],

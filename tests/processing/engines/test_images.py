@@ -1,3 +1,4 @@
+import errno
 import json
 import struct
 import subprocess
@@ -219,9 +220,10 @@ class TestDamage:
         with pytest.raises(ResourceLimit), decoder.decoding(Limits()):
             raise MemoryError
 
-    def test_decoding__a_failing_disk_is_our_fault(self):
+    @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.ENOTCONN, errno.EMFILE])
+    def test_decoding__a_failing_disk_is_our_fault(self, number):
         with pytest.raises(OSError, match="bad sector"), decoder.decoding(Limits()):
-            raise OSError(5, "bad sector")
+            raise OSError(number, "bad sector")
 
     def test_decoding__panic_of_a_decoder_in_rust_is_corrupt(self):
         panic = type("PanicException", (BaseException,), {})

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from dataclasses import replace
+from os import truncate
 
 import pytest
 import rfc8216
@@ -13,6 +14,7 @@ from processing import presets
 from processing.engines import alone, audio, fragments, joining, ladder, packaging, videos
 from processing.errors import Corrupt
 from processing.facts import Limits, Order
+from processing.outages import is_outage
 
 LIMITS = Limits(threads=1, part=0.017)
 STEPS = tuple(step for step in videos.STEPS if step.make in (audio.encode, ladder.transcode, packaging.package))
@@ -211,6 +213,19 @@ def test_package__piece_that_is_missing_at_the_end_is_corrupt(tmp_path):
     assert len(made) > 1
     with pytest.raises(Corrupt, match="seconds are missing"):
         packaging.package(replace(order, pieces={"mp4-360": made[:1]}))
+
+
+def test_package__piece_that_we_have_cut_short_is_our_fault(tmp_path):
+    order, made = pieces_of(film(*picture(seconds=6), *X264, "-g", "10"), tmp_path)
+    truncate(made[1], made[1].stat().st_size // 2)
+    with pytest.raises(packaging.JoinFailed):
+        packaging.package(replace(order, pieces={"mp4-360": made}))
+
+
+def test_run__piece_that_cannot_be_read_to_its_end_is_a_failing_disk(tmp_path):
+    with pytest.raises(OSError, match="Input/output error") as error:
+        packaging.run(["sh", "-c", "echo 'file:1.mp4: Input/output error' >&2"], Order(tmp_path, tmp_path))
+    assert is_outage(error.value)
 
 
 def test_package__joint_that_loses_frames_is_never_promised(tmp_path, monkeypatch):

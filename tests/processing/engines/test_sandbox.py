@@ -25,7 +25,8 @@ from processing.engines.fence import MIB, Bounds
 from processing.engines.sandbox import EngineFailed, Pool
 from processing.errors import Corrupt, ResourceLimit, TooManyFrames, TooManyPixels
 from processing.facts import Made, Order, Product
-from processing.presets import WEBP
+from processing.outages import is_outage
+from processing.presets import MAIL_JPEG, WEBP
 from tests.processing.engines import hostile
 from tests.waiting import until
 
@@ -188,8 +189,15 @@ class TestBounds:
             do(hostile.take_memory)
         assert error.value.details == {"allowed": "memory"}
 
-    def test_memory__taken_by_the_kernels_killer(self, do):
+    def test_memory__taken_by_the_kernels_killer(self, do, monkeypatch):
+        counted = iter((7, 8))
+        monkeypatch.setattr(sandbox, "killings", lambda: next(counted))
         with pytest.raises(ResourceLimit, match="memory"):
+            do(hostile.be_killed)
+
+    def test_killed__where_no_memory_ran_out_is_our_fault(self, do):
+        """Who stops us for good kills all that we have started, in any order."""
+        with pytest.raises(EngineFailed, match="status -9"):
             do(hostile.be_killed)
 
     def test_computing__is_limited(self, do):
@@ -205,6 +213,19 @@ class TestBounds:
         with pytest.raises(ResourceLimit, match="8 MiB of output"):
             do(hostile.write_for_ever)
         assert (order.folder / "big").stat().st_size == 8 * MIB
+
+    def test_output__that_does_not_fit_is_never_half_a_picture(self, order):
+        pool = Pool([f"{images.__name__}:render"], Bounds(file_size=4096))
+        Image.effect_noise((400, 300), 80).convert("RGB").save(order.source, "JPEG")
+        for preset in (WEBP[-1], MAIL_JPEG):
+            with pytest.raises(ResourceLimit, match="of output"):
+                pool.make(f"{images.__name__}:render", replace(order, presets=(preset,)))
+        pool.free().stop()
+
+    def test_full_disk__is_told_by_the_systems_number(self, do):
+        with pytest.raises(EngineFailed) as error:
+            do(hostile.meet_a_full_disk)
+        assert is_outage(error.value)
 
     @pytest.mark.parametrize("make", [hostile.crash, hostile.take_memory, hostile.be_killed, hostile.fail])
     def test_next_job__is_done_by_the_same_sandbox(self, do, found, make):

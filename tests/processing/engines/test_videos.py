@@ -18,7 +18,7 @@ from processing import presets
 from processing.engines import child, ladder, videos
 from processing.engines.watching import Progress
 from processing.errors import Corrupt, NoVideo, ResourceLimit
-from processing.facts import Limits, Order
+from processing.facts import Facts, Limits, Order, Part, Piece
 
 ROOT = Path(__file__).parents[3]
 LIMITS = Limits(threads=1)
@@ -372,8 +372,14 @@ def test_ladder__file_cut_off_is_corrupt_and_says_how_much_is_missing(tmp_path):
 
 def test_ladder__full_disk_is_ours(tmp_path):
     (tmp_path / "mp4-360.mp4").symlink_to("/dev/full")
-    with pytest.raises(child.ChildFailed, match="No space left"):
+    with pytest.raises(child.DiskFailed, match="No space left"):
         lowest(silent(), tmp_path)
+
+
+def test_ladder__piece_that_cannot_be_read_is_ours(tmp_path):
+    facts, part = Facts("video", "mov", 640, 360, duration=5), Part(0, 0, 5, 50)
+    with pytest.raises(IsADirectoryError):
+        ladder.check(Piece("mp4-360", tmp_path), part, facts, "")
 
 
 def test_ladder__missing_ffmpeg_is_ours(tmp_path, monkeypatch):

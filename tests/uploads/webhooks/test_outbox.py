@@ -262,6 +262,15 @@ def test_sweep__rings_for_what_is_due_and_for_nothing_else(owed, endpoint, recei
     assert outbox.sweep() == 0
 
 
+def test_sweep__does_not_wait_for_times_that_were_written_by_a_clock_hours_ahead(owed):
+    ahead = now() + timedelta(hours=5)
+    Endpoint.objects.update(paused_until=ahead, lease_until=ahead)
+    Delivery.objects.update(due_at=now() + timedelta(days=2))
+    connection().flushall()
+    assert outbox.sweep() == 1
+    assert rung() == [str(owed.endpoint_id)]
+
+
 def test_outcome__while_redis_is_down_is_told_by_the_sweep(endpoint, upload, broker, receiver):
     upload()
     with broker_away(broker):
