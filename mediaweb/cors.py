@@ -44,7 +44,7 @@ def problems(address: str) -> Iterator[str]:
         yield "the bucket does not expose ETag"
 
 
-def ask(method: str, address: str, headers: dict[str, str], body: bytes = b"") -> httpcore.Response:
+def ask(method: str, address: str, headers: dict[bytes | str, bytes | str], body: bytes = b"") -> httpcore.Response:
     return httpcore.request(method, address, headers=headers, content=body, extensions=PATIENCE)
 
 

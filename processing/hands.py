@@ -31,28 +31,29 @@ def cost(job: Job) -> float | None:
     of a run waits for word of those before it: where jobs are small, that is a third of all. Of cores that are shared,
     only its part counts.
     """
-    if not (job.started_at and job.finished_at):
+    began, ended = job.started_at, job.finished_at
+    if began is None or ended is None:
         return None
-    return float((job.finished_at - freed(job)).total_seconds()) * share(job)
+    return float((ended - freed(job, began)).total_seconds()) * share(job, began, ended)
 
 
-def freed(job: Job) -> datetime:
+def freed(job: Job, began: datetime) -> datetime:
     """When its hand had ended the job before it, or its run what it waited for: whichever was later, if just before."""
     before = Job.objects.filter(Q(worker=job.worker) | Q(run=job.run_id))
-    just = before.filter(finished_at__gt=job.started_at - TURNAROUND, finished_at__lte=job.started_at)
-    return just.aggregate(last=Max("finished_at"))["last"] or job.started_at
+    just = before.filter(finished_at__gt=began - TURNAROUND, finished_at__lte=began)
+    return just.aggregate(last=Max("finished_at"))["last"] or began
 
 
-def share(job: Job) -> float:
+def share(job: Job, began: datetime, ended: datetime) -> float:
     """What part of a core it had on the whole, as those that were at work on its machine shared the cores."""
     machine = machine_of(job.worker)
-    beside = Job.objects.filter(worker__contains=f"@{machine}/", started_at__lt=job.finished_at).exclude(pk=job.pk)
-    others = beside.filter(Q(status=JobStatus.RUNNING) | Q(finished_at__gt=job.started_at))
+    beside = Job.objects.filter(worker__contains=f"@{machine}/", started_at__lt=ended).exclude(pk=job.pk)
+    others = beside.filter(Q(status=JobStatus.RUNNING) | Q(finished_at__gt=began)).only("started_at", "finished_at")
     seconds = sum(
-        (min(ended or job.finished_at, job.finished_at) - max(began, job.started_at)).total_seconds()
-        for began, ended in others.values_list("started_at", "finished_at")
+        (min(each.finished_at or ended, ended) - max(each.started_at or ended, began)).total_seconds()
+        for each in others
     )
-    whole = (job.finished_at - job.started_at).total_seconds()
+    whole = (ended - began).total_seconds()
     return min(1.0, cores() / (1 + seconds / whole)) if whole else 1.0
 
 

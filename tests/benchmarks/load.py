@@ -133,15 +133,15 @@ class Sender:
 
 
 async def one_client(sender: Sender, pictures: Pictures, scene: Scene, until: float, pause: float) -> None:
-    await rest(pause)
+    await rest(pause, until)
     while time.monotonic() < until:
         await sender.post(pictures.next(), scene)
-        await rest(pause)
+        await rest(pause, until)
 
 
-async def rest(pause: float) -> None:
+async def rest(pause: float, until: float) -> None:
     if pause:
-        await asyncio.sleep(CHANCE.expovariate(1 / pause))
+        await asyncio.sleep(min(CHANCE.expovariate(1 / pause), until - time.monotonic()))
 
 
 async def many(sender: Sender, pictures: Pictures, scene: Scene, seconds: float, pause: float) -> None:

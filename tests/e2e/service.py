@@ -36,6 +36,9 @@ class Service:
         }
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
+        # A command beside the service takes two seconds of a core: each user is made by one, once.
+        self.tokens: dict[str, tuple[str, str]] = {}  # the role, and a token
+        self.passwords: dict[str, str] = {}
 
     def start(self) -> None:
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
@@ -75,15 +78,17 @@ class Service:
 
     def client(self, user: str, role: str = "uploader") -> httpx.Client:
         """A program of this user's."""
-        token = self.manage("api_token", user, "--create", "--role", role).strip()
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        if self.tokens.get(user, ("", ""))[0] != role:
+            self.tokens[user] = role, self.manage("api_token", user, "--create", "--role", role).strip()
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.tokens[user][1]}"}, timeout=30)
 
     def password(self, user: str) -> str:
-        """Give the user a new password; what it is."""
-        password = secrets.token_urlsafe(12)
-        words = f"u = get_user_model().objects.get(username={user!r}); u.set_password({password!r}); u.save()"
-        self.manage("shell", "-v0", "-c", f"from django.contrib.auth import get_user_model; {words}")
-        return password
+        """The user's password."""
+        if user not in self.passwords:
+            password = self.passwords[user] = secrets.token_urlsafe(12)
+            words = f"u = get_user_model().objects.get(username={user!r}); u.set_password({password!r}); u.save()"
+            self.manage("shell", "-v0", "-c", f"from django.contrib.auth import get_user_model; {words}")
+        return self.passwords[user]
 
     def processes(self) -> list[psutil.Process]:
         """Every process that belongs to this service, and none of another's."""

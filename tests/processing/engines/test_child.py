@@ -63,6 +63,12 @@ class LostError(Exception):
     """What a runner raises when the job is no longer its own."""
 
 
+def test_child__leaves_requests_and_people_the_first_turn():
+    said = []
+    child.run(["nice"], bounds(), on_line=said.append)
+    assert said == [str(min(19, os.nice(0) + 10))]
+
+
 def test_run__hands_over_each_line_and_keeps_the_last_words():
     lines = []
     said = child.run(shell("echo one; printf two; echo oops >&2"), EASY, on_line=lines.append)
