@@ -18,9 +18,14 @@ QUIET = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
-# What moved without the reader's doing, as browsers count it: into `window.moved`.
+# What moved without the reader's doing, as browsers count it: into `window.moved`; and what it was, for who mends it.
 WATCH = """new PerformanceObserver(list => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.moved = (window.moved || 0) + entry.value;
+    for (const {hadRecentInput, value, sources} of list.getEntries()) {
+        if (hadRecentInput) continue;
+        window.moved = (window.moved || 0) + value;
+        const name = ({node}) => (node?.outerHTML || node?.parentElement?.outerHTML || 'what is gone').slice(0, 100);
+        (window.movers ||= []).push([value, ...sources.map(name)]);
+    }
 }).observe({type: 'layout-shift', buffered: true})"""
 MOVED = 0.01  # of the window; more, one sees
 
