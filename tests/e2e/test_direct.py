@@ -215,7 +215,7 @@ def test_unfinished__can_be_given_up(eva, way, store, tmp_path):
 def test_line_cut_twice__the_film_arrives_and_a_worker_reads_it(eva, way, store, tmp_path):
     size = (64 << 20) + PART // 2  # more than is hashed while the page waits
     path = film(tmp_path / "cut.mp4", size)
-    way.cuts = [way.sent + (number << 20) for number in (3, 29)]
+    way.cuts = [way.given + (number << 20) for number in (3, 29)]
     eva.choose(path)
     assert eva.has(path)
     assert (way.cuts, eva.acknowledged, begun(store)) == ([], all_parts(size), [])
@@ -227,7 +227,7 @@ def test_store_out_of_reach__is_tried_again_until_it_is_back(eva, way, store, tm
     way.pace = SLOW
     eva.choose(path)
     until(lambda: parts(store))
-    way.ports, way.cuts = [free_port()], [way.sent + 1]
+    way.ports, way.cuts = [free_port()], [way.given + 1]
     expect(eva.row).to_contain_text("Trying again in", timeout=SOON)
     way.ports, way.pace = there, 0
     assert eva.has(path)

@@ -28,8 +28,9 @@ class Patch:
 class Line:
     """Forwards to these ports, each connection to any of them. Offsets are taken for those of one upload.
 
-    `cuts`: bytes of uploads' bodies in all after which it hangs up; of the first `unheard` of these the server does not
-    hear: its end goes dead and stays open. `pace`: bytes a second that each connection takes.
+    `cuts`: bytes of uploads' bodies (PATCH to us, PUT to a store) in all after which it hangs up; of the first
+    `unheard` of these the server does not hear: its end goes dead and stays open. `pace`: bytes a second that each
+    connection takes.
     `strike` is told of each piece of such a body before it is passed on: how many bytes there were, and for which port.
     """
 
@@ -120,6 +121,7 @@ class Requests:
     def __init__(self, line: Line) -> None:
         self.line = line
         self.parser = HttpRequestParser(self)
+        self.is_upload = False
         self.patch: Patch | None = None
         self.offset = ""
 
@@ -138,6 +140,7 @@ class Requests:
             self.offset = value.decode()
 
     def on_headers_complete(self) -> None:
+        self.is_upload = bool(self.offset) or self.parser.get_method() == b"PUT"
         if self.offset:
             told, offset = self.line.told, int(self.offset)
             self.patch = Patch(offset, offset in told, max(0, max(told, default=0) - offset))
@@ -146,6 +149,7 @@ class Requests:
     def on_body(self, body: bytes) -> None:
         if self.patch:
             self.patch.size += len(body)
+        if self.is_upload:
             self.line.given += len(body)
 
 
