@@ -14,6 +14,14 @@ def django_db_setup() -> None:
     """The service has a database of its own; these tests look at it from outside alone."""
 
 
+@pytest.fixture(scope="package", autouse=True)
+def playwright_runs_a_loop() -> Iterator[None]:
+    """Playwright's synchronous face keeps an event loop in this thread; Django would refuse the database."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+
+
 # These services end with this folder's tests: what comes after has the machine to itself.
 @pytest.fixture(scope="package")
 def make_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
@@ -21,16 +29,18 @@ def make_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
         def make(**environment: str) -> Service:
             service = Service(tmp_path_factory.mktemp("service") / "data", **environment)
-            started.callback(stop, service)
+            started.callback(end, service)
             service.start()
             return service
 
         yield make
 
 
-def stop(service: Service) -> None:
+def end(service: Service) -> None:
+    """At once: how a service stops that is asked to, tests of their own look at."""
     if service.process and service.process.poll() is None:
-        service.stop()
+        service.kill()
+        service.process.wait()
 
 
 @pytest.fixture(scope="package")

@@ -1,6 +1,5 @@
 """What a person sees: choose or drop, watch it become ready, play it, find out why something failed."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,14 +12,6 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 SOON = 60_000  # ms
-
-
-@pytest.fixture(scope="module", autouse=True)
-def playwright_runs_a_loop() -> Iterator[None]:
-    """Playwright's synchronous face keeps an event loop in this thread; Django would refuse the database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The page sends large films straight to a real store: past the web process, and on from where they were."""
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,14 +23,6 @@ SOON = 60_000  # ms
 FILM = 40 << 20
 SLOW = 8_000_000  # bytes a second
 QUOTA = 1 << 30
-
-
-@pytest.fixture(scope="module", autouse=True)
-def playwright_runs_a_loop() -> Iterator[None]:
-    """Playwright's synchronous face keeps an event loop in this thread; Django would refuse the database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture(scope="module")

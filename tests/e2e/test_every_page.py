@@ -3,7 +3,6 @@
 Quiet, named, in sight, within the screen, still while they load, and without a fault that axe-core knows.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -123,7 +122,6 @@ def ids(service: Service, phone_photo, clip) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def visit(service: Service) -> Iterator[Callable[..., Page]]:
     """Each one's browser."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's synchronous face keeps a loop in this thread
     said: list[str] = []
     asked = ""
 
@@ -164,7 +162,6 @@ def visit(service: Service) -> Iterator[Callable[..., Page]]:
 
         yield visit
         browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
     assert not said
 
 

@@ -1,6 +1,5 @@
 """Films through the whole house to Chromium: real ones of all kinds, and one of our own through its parts and joins."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -47,14 +46,6 @@ NOTE = """video => {
     video.seconds = [];
     video.addEventListener('timeupdate', () => video.currentTime && video.seconds.push(video.currentTime));
 }"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def playwright_runs_a_loop() -> Iterator[None]:
-    """Playwright's synchronous face keeps an event loop in this thread; Django would refuse the database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture(scope="module")

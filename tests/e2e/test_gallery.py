@@ -1,6 +1,5 @@
 """Living with the gallery: looking at one after the other, choosing several, uploading beside it; and nothing jumps."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +25,10 @@ SIZES = ((320, 240), (240, 320), (400, 160))
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's synchronous face keeps a loop in this thread
     with sync_playwright() as playwright:
         browser = chromium(playwright)
         yield browser
         browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture(scope="module")

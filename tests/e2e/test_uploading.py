@@ -1,6 +1,5 @@
 """Uploading in the page: a folder of everything, a reload on the way, a line that breaks, one refused, one canceled."""
 
-import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +16,6 @@ from tests.waiting import until
 pytestmark = pytest.mark.e2e
 SOON = 60_000  # ms
 SENDER = "flora"  # nobody else's: all that she has is what is sent here
-
-
-@pytest.fixture(scope="module", autouse=True)
-def playwright_runs_a_loop() -> Iterator[None]:
-    """Playwright's synchronous face keeps an event loop in this thread; Django would refuse the database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

@@ -22,8 +22,12 @@ def with_vmaf() -> Path:
     return found or sys.exit("there is no ffmpeg with libvmaf: make .setup-bench, or say which by --measure")
 
 
-def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: str = "null", *, grain: int = 5) -> Path:
-    """An H.264 and AAC film of that size and length, a keyframe each second; made where it is missing."""
+def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: str = "null", *, grain: int = 5,
+         mbit: int = 0) -> Path:  # fmt: skip
+    """An H.264 and AAC film of that size and length, a keyframe each second; made where it is missing.
+
+    It has as many bits as its pictures need, or `mbit` Mbit/s: cameras spend more, and to decode that costs more.
+    """
     if path.exists():
         return path
     photos = sorted(PHOTOS.glob("*.jpg"))
@@ -41,7 +45,8 @@ def clip(path: Path, seconds: int, size: tuple[int, int], rate: int, overlay: st
     together = "".join(f"[v{number}]" for number in range(used))
     once = path.with_suffix(".once.mp4")
     graph.append(f"{together}concat=n={used},setpts=N/{rate}/TB[v]")
-    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-g", rate, "-pix_fmt", "yuv420p",
+    bits = ["-b:v", f"{mbit}M", "-maxrate", f"{mbit}M", "-bufsize", f"{mbit}M"] if mbit else ["-crf", "22"]
+    encoder = ["-c:v", "libx264", "-preset", "veryfast", *bits, "-g", rate, "-pix_fmt", "yuv420p",
                *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")]  # fmt: skip
     quiet = ["-nostdin", "-loglevel", "error", "-y"]
     run("ffmpeg", *quiet, *inputs, "-filter_complex", ";".join(graph), "-map", "[v]", "-r", rate, *encoder, once)

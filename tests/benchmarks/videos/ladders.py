@@ -1,6 +1,8 @@
 """The ladder in parts against one process for each size, and against x264 alone.
 
-    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds] [parts]
+    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds] [parts] [wall]
+
+With `wall` only the two that its target speaks of: two workers, and one process for each size.
 
 Variants take turns; each is measured in a process of its own: wall, CPU and the largest RSS of its
 children. Four workers are worked out from the times the parts took, as the machine may have fewer cores.
@@ -26,6 +28,7 @@ from processing.facts import Limits, Order
 from tests.benchmarks.videos.clips import clip, run
 
 WORKERS = 4
+PHONE = 17  # Mbit/s: what telephones write 1080p30 with, as H.264
 QUIET = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y"]
 
 
@@ -210,6 +213,19 @@ def measure(source: Path, folder: Path, speed: str, rounds: int, parts: int) -> 
     }  # fmt: skip
 
 
+def measure_wall(source: Path, folder: Path, speed: str, rounds: int, parts: int) -> dict:
+    """Two workers with one thread each against one process for each size: the ratio of each turn, and their median."""
+    bench = Bench(source, folder, speed, parts)
+    turns = [{make.__name__: apart(make) for make in (bench.one_process_per_rung, bench.parts_on_two)}
+             for _ in range(rounds)]  # fmt: skip
+    ratios = {key: [turn["parts_on_two"][key] / turn["one_process_per_rung"][key] for turn in turns]
+              for key in ("wall", "cpu")}  # fmt: skip
+    return {
+        "parts": [part.frames for part in bench.parts], "speed": speed, "turns": turns, "ratios": ratios,
+        "medians": {key: statistics.median(each) for key, each in ratios.items()},
+    }  # fmt: skip
+
+
 def show(found: dict) -> str:
     lines = [f"{'variant':24}{'wall s':>9}{'CPU s':>9}{'RSS MiB':>9}{'MB':>8}{'SSIM of each size':>34}"]
     for name, row in found["variants"].items():
@@ -222,9 +238,9 @@ def show(found: dict) -> str:
 
 
 if __name__ == "__main__":
-    seconds, speed, rounds, parts = [*sys.argv[1:], *("20", "veryfast", "1", "8")[len(sys.argv) - 1 :]]
+    seconds, speed, rounds, parts, what = [*sys.argv[1:], *("20", "veryfast", "1", "8", "all")[len(sys.argv) - 1 :]]
     with tempfile.TemporaryDirectory() as scratch:
-        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30)
-        found = measure(source, Path(scratch), speed, int(rounds), int(parts))
-    sys.stderr.write(show(found))
+        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30, mbit=PHONE)
+        found = (measure_wall if what == "wall" else measure)(source, Path(scratch), speed, int(rounds), int(parts))
+    sys.stderr.write(show(found) if what == "all" else "")
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
