@@ -240,7 +240,7 @@ def show(found: dict) -> str:
 if __name__ == "__main__":
     seconds, speed, rounds, parts, what = [*sys.argv[1:], *("20", "veryfast", "1", "8", "all")[len(sys.argv) - 1 :]]
     with tempfile.TemporaryDirectory() as scratch:
-        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30, mbit=PHONE)
+        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30, mbit=PHONE if what == "wall" else 0)
         found = (measure_wall if what == "wall" else measure)(source, Path(scratch), speed, int(rounds), int(parts))
     sys.stderr.write(show(found) if what == "all" else "")
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
