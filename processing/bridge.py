@@ -1,14 +1,51 @@
 """Redis as the service sees it: one client, whatever form the address has."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
 import redis
 import redis.asyncio
 from django.conf import settings
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 from redis.sentinel import Sentinel
 
 TIMEOUTS = {"socket_timeout": 5, "socket_connect_timeout": 3, "health_check_interval": 10}
+SLOW = 1.0  # seconds: a failure that took longer was a wait in vain, for a Redis that is frozen or out of reach
+SPARED = 5.0  # seconds after one, in which this process waits for no more of them
+
+
+class Away(RedisError):
+    """Redis did not answer a moment ago, and is not asked."""
+
+
+class Silence:
+    """Until when, on this process's clock, Redis is not spoken to where that can be spared."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    @contextmanager
+    def spared(self) -> Iterator[None]:
+        """What is said in here may be left unsaid. Raises Away where others have just waited for an answer in vain.
+
+        One upload says several things, each of which would wait for its timeout: 25 s in all.
+        """
+        began = time.monotonic()
+        if began < self.until:
+            raise Away("it did not answer a moment ago")
+        try:
+            yield
+        except (RedisError, OperationalError):
+            if time.monotonic() - began > SLOW:
+                self.until = time.monotonic() + SPARED
+            raise
+
+
+silence = Silence()
 
 
 @cache

@@ -9,7 +9,7 @@ from celery import chain, signature
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from processing.bridge import connection
+from processing.bridge import connection, silence
 from processing.models import Job
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,10 @@ def ring(run_id: int, jobs: Sequence[Job]) -> None:
     """
     last = signature("processing.tasks.advance", (run_id,), immutable=True)
     try:
-        for job in jobs:
-            bell = signature(TASKS[job.queue], (job.pk,), immutable=True)
-            chain(bell, last).apply_async(retry=False, ignore_result=True)
+        with silence.spared():
+            for job in jobs:
+                bell = signature(TASKS[job.queue], (job.pk,), immutable=True)
+                chain(bell, last).apply_async(retry=False, ignore_result=True)
     except (OperationalError, RedisError) as error:
         log.warning("run %s: nobody could be told (%s); the sweep will try again", run_id, error)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from processing.bridge import connection, listener
+from processing.bridge import connection, listener, silence
 from processing.models import Run
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ KEEP_ALIVE = 12.0  # seconds; proxies close what is silent for 15
 def tell(run: Run) -> None:
     """Tell every listening page that this run moved."""
     try:
-        connection().publish(CHANNEL, json.dumps({"original": str(run.original_id)}))
+        with silence.spared():
+            connection().publish(CHANNEL, json.dumps({"original": str(run.original_id)}))
     except RedisError as error:
         log.warning("run %s: pages were not told (%s)", run.pk, error)
 

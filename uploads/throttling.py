@@ -15,7 +15,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from ninja.throttling import BaseThrottle
 from redis.exceptions import RedisError
 
-from processing.bridge import connection
+from processing.bridge import connection, silence
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,10 @@ class Rate(BaseThrottle):
             return True
         limit = RateLimitItemPerMinute(settings.API_RATE)
         try:
-            if limiter().hit(limit, who):
-                return True
-            self.left.set(limiter().get_window_stats(limit, who).reset_time - time.time())
+            with silence.spared():
+                if limiter().hit(limit, who):
+                    return True
+                self.left.set(limiter().get_window_stats(limit, who).reset_time - time.time())
         except RedisError as error:
             log.warning("requests are not counted for %s s: %s", BLIND_FOR, error)
             self.blind_until = time.monotonic() + BLIND_FOR
