@@ -1,8 +1,9 @@
 """The ladder in parts against one process for each size, and against x264 alone.
 
-    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds] [parts] [wall]
+    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds] [parts] [all|wall|turns]
 
-With `wall` only the two that its target speaks of: two workers, and one process for each size.
+`wall` is the two that its target speaks of alone, two workers and one process for each size, and `turns` the ladder
+and x264 part by part: both of a film with as many bits as a telephone writes.
 
 Variants take turns; each is measured in a process of its own: wall, CPU and the largest RSS of its
 children. Four workers are worked out from the times the parts took, as the machine may have fewer cores.
@@ -226,6 +227,14 @@ def measure_wall(source: Path, folder: Path, speed: str, rounds: int, parts: int
     }  # fmt: skip
 
 
+def measure_turns(source: Path, folder: Path, speed: str, rounds: int, parts: int) -> dict:
+    """CPU of the ladder over that of x264 alone, part by part."""
+    bench = Bench(source, folder, speed, parts)
+    bench.scale_before()
+    turns = [ratio for _ in range(rounds) for ratio in bench.part_by_part()]
+    return {"speed": speed, "turns": turns, "median": statistics.median(turns)}
+
+
 def show(found: dict) -> str:
     lines = [f"{'variant':24}{'wall s':>9}{'CPU s':>9}{'RSS MiB':>9}{'MB':>8}{'SSIM of each size':>34}"]
     for name, row in found["variants"].items():
@@ -237,10 +246,12 @@ def show(found: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+MEASURES = {"all": measure, "wall": measure_wall, "turns": measure_turns}
+
 if __name__ == "__main__":
     seconds, speed, rounds, parts, what = [*sys.argv[1:], *("20", "veryfast", "1", "8", "all")[len(sys.argv) - 1 :]]
     with tempfile.TemporaryDirectory() as scratch:
-        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30, mbit=PHONE if what == "wall" else 0)
-        found = (measure_wall if what == "wall" else measure)(source, Path(scratch), speed, int(rounds), int(parts))
+        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30, mbit=0 if what == "all" else PHONE)
+        found = MEASURES[what](source, Path(scratch), speed, int(rounds), int(parts))
     sys.stderr.write(show(found) if what == "all" else "")
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
