@@ -21,8 +21,7 @@ test: setup-test
 	$(PY) -m pytest --ignore tests/e2e --ignore tests/chaos $(TWO)
 	$(PY) -m pytest tests/e2e tests/chaos
 	@echo "Once more on PostgreSQL: what talks to the database …"
-	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines \
-		--ignore tests/uploads/test_player.py $(TWO)
+	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines $(TWO)
 
 lint: setup-test
 	$(PY) -m ruff check .

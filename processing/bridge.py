@@ -32,7 +32,7 @@ class Silence:
     def spared(self) -> Iterator[None]:
         """What is said in here may be left unsaid. Raises Away where others have just waited for an answer in vain.
 
-        One upload says several things, each of which would wait for its timeout: 25 s in all.
+        One upload says several things, each of which would wait for its timeout.
         """
         began = time.monotonic()
         if began < self.until:

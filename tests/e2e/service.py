@@ -46,7 +46,7 @@ class Service:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        until(self.answers, 120)  # about five on a quiet machine; others may have its cores
+        until(self.answers, 60)
 
     def answers(self) -> bool:
         assert self.process
