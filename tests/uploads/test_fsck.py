@@ -97,7 +97,7 @@ def test_fsck__damaged_original_is_for_a_backup_to_mend(ready):
 def test_fsck__orphans_are_counted_and_left_to_gc(ready, tmp_path):
     stray = tmp_path / "stray"
     stray.write_bytes(b"x")
-    storage.keep(stray, f"renditions/{ready.pk}/webp-320.999-1.webp")
+    storage.keep(stray, f"renditions/{ready.pk}/webp-320.0-1.webp")  # no job has this number
     status, said = fsck()
     assert status == 0
     assert "1 orphans" in said
