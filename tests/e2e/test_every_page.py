@@ -88,12 +88,13 @@ AXE = Path(__file__).parents[1] / "clients/node_modules/axe-core/axe.min.js"
 FAULTS = """only => axe.run(document, {resultTypes: ['violations'], ...(only.length && {runOnly: only})})
     .then(({violations}) => violations.map(({id, nodes}) => `${id}: ${nodes[0].html.slice(0, 200)}`))"""
 DESK, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
-# Language: its theme, the size it is loaded at, and the one it is brought to. Colours know no language, and a size that
-# is come to shows what it shows from the start: all else is seen in both.
+# Language: the theme and the size it is loaded with. Then it is brought to the other size, and both to the other theme:
+# what is come to is what it would be from the start.
 LOOKS: dict[str, tuple[Literal["light", "dark"], ViewportSize, ViewportSize]] = {
     "en": ("light", DESK, PHONE),
     "es": ("dark", PHONE, DESK),
 }
+OTHER: dict[str, Literal["light", "dark"]] = {"light": "dark", "dark": "light"}
 WIDTH = "document.documentElement.scrollWidth"
 STAGE = "JSON.stringify(document.getElementById('stage').getBoundingClientRect())"
 STOPS = 30  # of the Tab key: the bar, what is first on the page, and all controls of a player
@@ -179,6 +180,10 @@ def test_page__is_named_still_in_sight_and_without_a_fault(visit, ids, who, path
     page.set_viewport_size(second)
     assert page.evaluate(WIDTH) <= second["width"]
     assert path == SWAGGER or faults(page) == []
+    page.emulate_media(color_scheme=OTHER[theme])
+    for size in (second, first):
+        page.set_viewport_size(size)
+        assert path == SWAGGER or faults(page) == []
     assert unseen_stop(page) is None
 
 
