@@ -28,6 +28,7 @@ class Listener:
 
     def __init__(self, broker: redis.Redis) -> None:
         self.at = 0.0
+        self.broker = broker  # one that nobody holds closes its connections, this one's too
         broker.config_set("notify-keyspace-events", "Kl")
         self.told = broker.pubsub(ignore_subscribe_messages=True)
         self.told.subscribe("__keyspace@0__:images")
