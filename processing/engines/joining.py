@@ -1,13 +1,12 @@
 """What we say to ffmpeg to join pieces by copying. Pure: nothing is run here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from processing.engines import ffmpeg
 from processing.engines.encoding import TIME_SCALE
 
-LIST = "pieces.txt"
 # Pieces are files of ours; the list of them is the one playlist that ffmpeg ever gets to read. Their
 # headers are equal, so packets pass as they are.
 PIECES = [
@@ -21,6 +20,10 @@ DOWNLOAD = ["-movflags", "+faststart"]
 # decoder is early: pictures by what B-frames hold back, sound by what AAC needs to begin.
 STREAM = ["-movflags", "+frag_keyframe+default_base_moof+delay_moov"]
 STREAMED_SOUND = ["-movflags", "+default_base_moof+delay_moov"]
+COPIED = [
+    *("-map_metadata", "-1", "-map_chapters", "-1", "-c", "copy"),
+    *("-video_track_timescale", str(TIME_SCALE), "-f", "mp4"),
+]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Joint:
 
 
 def piece_list(joints: Sequence[Joint]) -> str:
-    """What LIST says: each piece lasts until the next begins, whatever its own last frame claims."""
+    """A list of pieces, as text: each piece lasts until the next begins, whatever its own last frame claims."""
     lines = ["ffconcat version 1.0"]
     for number, joint in enumerate(joints):
         lines.append(f"file {_quoted(joint.path)}")
@@ -46,26 +49,43 @@ def _quoted(path: Path) -> str:
     return "'file:" + str(path.absolute()).replace("'", "'\\''") + "'"
 
 
-def download(name: str, sound: Path | None, late: float) -> list[str]:
-    """ffmpeg's argv for an MP4 of LIST and the sound, whose picture begins `late` seconds after it."""
-    inputs = ["-itsoffset", f"{late:.6f}", *PIECES, "-i", LIST]
-    if sound is None:
-        return _copied([*inputs, "-map", "0:v"], name, *DOWNLOAD)
-    return _copied([*inputs, *OURS, "-i", ffmpeg.url(sound), "-map", "0:v", "-map", "1:a"], name, *DOWNLOAD)
+@dataclass(frozen=True)
+class Copy:
+    """A file to be made by copying: its name, what says how it is laid out, and ffmpeg's inputs with the kind of
+    stream that is taken of each."""
+
+    name: str
+    layout: Sequence[str]
+    inputs: Sequence[tuple[Sequence[str], str]]
 
 
-def stream(name: str) -> list[str]:
-    """ffmpeg's argv for a fragmented MP4 of LIST, a fragment for each GOP."""
-    return _copied([*PIECES, "-i", LIST, "-map", "0:v"], name, *STREAM)
+def download(name: str, pieces: str, sound: Path | None, late: float) -> Copy:
+    """An MP4 of the list `pieces` and the sound, whose picture begins `late` seconds after it."""
+    picture = ["-itsoffset", f"{late:.6f}", *PIECES, "-i", pieces]
+    heard = [([*OURS, "-i", ffmpeg.url(sound)], "a")] if sound else []
+    return Copy(name, DOWNLOAD, [(picture, "v"), *heard])
 
 
-def streamed_sound(name: str, sound: Path, seconds: float) -> list[str]:
-    """ffmpeg's argv for a fragmented MP4 of the sound, fragments of about that many seconds."""
+def stream(name: str, pieces: str) -> Copy:
+    """A fragmented MP4 of the list `pieces`, a fragment for each GOP."""
+    return Copy(name, STREAM, [([*PIECES, "-i", pieces], "v")])
+
+
+def streamed_sound(name: str, sound: Path, seconds: float) -> Copy:
+    """A fragmented MP4 of the sound, fragments of about that many seconds."""
     cut = ["-frag_duration", f"{round(seconds * 1e6)}"]
-    return _copied([*OURS, "-i", ffmpeg.url(sound), "-map", "0:a"], name, *STREAMED_SOUND, *cut)
+    return Copy(name, [*STREAMED_SOUND, *cut], [([*OURS, "-i", ffmpeg.url(sound)], "a")])
 
 
-def _copied(inputs: list[str], name: str, *options: str) -> list[str]:
-    dropped = ["-map_metadata", "-1", "-map_chapters", "-1", "-c", "copy"]
-    scale = ["-video_track_timescale", str(TIME_SCALE), "-f", "mp4"]
-    return ["ffmpeg", *ffmpeg.QUIET, "-y", *inputs, *dropped, *scale, *options, name]
+def argv(copies: Iterable[Copy]) -> list[str]:
+    """ffmpeg's argv for all of these by one process: to start one takes longer than to copy a minute."""
+    inputs: list[str] = []
+    outputs: list[str] = []
+    count = 0
+    for copy in copies:
+        for said, kind in copy.inputs:
+            inputs += said
+            outputs += ["-map", f"{count}:{kind}"]
+            count += 1
+        outputs += [*COPIED, *copy.layout, copy.name]
+    return ["ffmpeg", *ffmpeg.QUIET, "-y", *inputs, *outputs]

@@ -48,14 +48,17 @@ def package(order: Order) -> Product:
     rungs = {rung.name: rung for rung in (*presets.LADDER, *order.presets) if isinstance(rung, Rung)}
     films = [gather(rung, order.pieces[name], facts, order) for name, rung in rungs.items() if name in order.pieces]
     sound = next(filter(audio.has_sound, order.pieces.get(audio.NAME, ())), None)
+    for number, film in enumerate(films):
+        join(film, sound, order)
+        order.report((number + 1) / (len(films) + 1))
     files: list[Made] = []
-    for number, preset in enumerate(order.presets):
+    for preset in order.presets:
         if isinstance(preset, Playlist):
             files += stream(preset, [film for film in films if film.rung.codec in STREAMED], sound, order)
         else:
             film = next(film for film in films if film.rung.name == preset.name)
-            files.append(download(film, sound, order, facts))
-        order.report((number + 1) / len(order.presets))
+            files.append(download(film, order, facts))
+    order.report(1)
     return Product(files=tuple(files))
 
 
@@ -74,10 +77,29 @@ def gather(rung: Rung, pieces: Sequence[Path], facts: Facts, order: Order) -> Fi
     return Film(rung, tuple(joints), frames, found.width, found.height, late)
 
 
-def download(film: Film, sound: Path | None, order: Order, facts: Facts) -> Made:
+def join(film: Film, sound: Path | None, order: Order) -> None:
+    """What the order wants of a rung, in files that nobody has looked at yet."""
+    listed = order.folder / f"{film.rung.name}.txt"
+    copies = []
+    if film.rung in order.presets:
+        copies.append(joining.download(ffmpeg.file_name(film.rung), listed.name, sound, film.late))
+    if film.rung.codec in STREAMED and any(isinstance(preset, Playlist) for preset in order.presets):
+        copies.append(joining.stream(streamed_name(film.rung), listed.name))
+    if copies:
+        listed.write_text(joining.piece_list(film.joints))
+        try:
+            run(joining.argv(copies), order)
+        finally:
+            listed.unlink()
+
+
+def streamed_name(rung: Rung) -> str:
+    return f"{rung.short_side}.mp4"
+
+
+def download(film: Film, order: Order, facts: Facts) -> Made:
     """The MP4 of a rung, looked at before it is promised to anyone."""
     rung, name = film.rung, ffmpeg.file_name(film.rung)
-    copied(joining.download(name, sound, film.late), film, order)
     path = order.folder / name
     with ours(name):
         reel = probe.reel(path)
@@ -116,8 +138,7 @@ def ends(rendition: Rendition) -> float:
 
 def streamed(film: Film, order: Order) -> Rendition:
     """The picture of a rung in fragments; no frame fewer or more than the pieces have."""
-    name = f"{film.rung.short_side}.mp4"
-    copied(joining.stream(name), film, order)
+    name = streamed_name(film.rung)
     path = order.folder / name
     if film.late:
         fragments.delay(path, film.late)
@@ -129,19 +150,9 @@ def streamed(film: Film, order: Order) -> Rendition:
 def streamed_sound(sound: Path, order: Order) -> Rendition:
     """The sound in fragments."""
     name = f"{audio.NAME}.mp4"
-    run(joining.streamed_sound(name, sound, hls.SEGMENT), order)
+    run(joining.argv([joining.streamed_sound(name, sound, hls.SEGMENT)]), order)
     track = fragments.read(order.folder / name)
     return Rendition(name, f"{audio.NAME}.m3u8", track, tuple(hls.each(track.fragments)))
-
-
-def copied(argv: list[str], film: Film, order: Order) -> None:
-    """Join the pieces of a film as `argv` says."""
-    listed = order.folder / joining.LIST
-    listed.write_text(joining.piece_list(film.joints))
-    try:
-        run(argv, order)
-    finally:
-        listed.unlink()
 
 
 def run(argv: list[str], order: Order) -> None:
