@@ -12,6 +12,7 @@ SHARE = 0.1
 # still for a minute says nothing of the next job. The average still gets anywhere, in more steps.
 OUTLIER = 3.0
 TRUSTED = 3  # jobs after which outliers are cut: the first one replaces a guess, whatever it says
+LATE = 0.1  # of what was expected is left of what should be over by now
 SHORTEST = 0.001  # seconds: what a clock of milliseconds can show
 
 
@@ -44,16 +45,17 @@ def between(old: float, new: float, share: float) -> float:
     return exp((1 - share) * log(old) + share * log(new))
 
 
-def remaining(expected: float, progress: float, elapsed: float) -> float:
-    """What is left of a running job, of which so many seconds are over.
+def remaining(expected: float, progress: float, elapsed: float, since: float = 0.0) -> float:
+    """What is left of a running job, of which so many seconds are over, `since` it said how far it was included.
 
     What it has shown is believed in proportion to how much that is: a tenth done says little yet. One
     that says nothing of its progress and is late is expected to end soon, and never at once.
     """
     if not progress:
-        return max(expected - elapsed, expected * 0.1)
-    shown = elapsed * (1 - progress) / progress
-    return progress * shown + (1 - progress) * (1 - progress) * expected
+        return max(expected - elapsed, expected * LATE)
+    shown = max(0.0, elapsed - since) * (1 - progress) / progress
+    left = progress * shown + (1 - progress) * (1 - progress) * expected
+    return max(left - since, left * LATE)
 
 
 def ends(running: Sequence[float], listed: Sequence[float], hands: int) -> tuple[list[float], list[float]]:

@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from processing import speeds
+from processing import pipelines, speeds
 from processing.models import Job, JobStatus, Run
 
 # Of one owner in one list. Enough that a list does not run dry between a claim and the next one let in,
@@ -20,6 +20,7 @@ from processing.models import Job, JobStatus, Run
 # waits for eight jobs and no more.
 WINDOW = 8
 FIRST = ("rank", "run", "pk")
+GOES_FIRST = -1  # the rank of steps that do; what an editor has moved to the front ranks before them
 LISTED = {"queued_at": Now(), "rung_at": Now(), "not_before": None, "held_at": None}
 
 
@@ -33,7 +34,7 @@ def describe(run: Run, jobs: Iterable[Job]) -> None:
 
 
 def say(run: Run, job: Job) -> None:
-    job.owner_id, job.rank = run.original.owner_id, run.rank
+    job.owner_id, job.rank = run.original.owner_id, rank(run, job.step)
     job.work = job.work or speeds.work_of(run, job)
 
 
@@ -45,9 +46,11 @@ def admitted(run: Run, ready: Sequence[Job]) -> list[Job]:
     chosen: list[Job] = []
     for queue, jobs in groupby(sorted(ready, key=attrgetter("queue")), attrgetter("queue")):
         waiting = list(jobs)
-        count = len(waiting) if run.rank < 0 else room(run.original.owner_id, queue)
-        chosen += waiting[:count]
-        hold(waiting[count:])
+        ranked = [job for job in waiting if job.rank < 0]
+        others = [job for job in waiting if job.rank >= 0]
+        count = room(run.original.owner_id, queue) if others else 0
+        chosen += ranked + others[:count]
+        hold(others[count:])
     return sorted(chosen, key=ready.index)
 
 
@@ -82,6 +85,17 @@ def with_room() -> list[tuple[int, str]]:
     full = set(queued.annotate(count=Count("pk")).filter(count__gte=WINDOW).values_list("owner", "queue"))
     held = Job.objects.held().order_by().values_list("owner", "queue").distinct()
     return [line for line in held if line not in full]
+
+
+def rank(run: Run, step: str) -> int:
+    """Of a run's job of this step. Below 0 it goes before all that has no rank, and past its owner's window."""
+    return run.rank or (GOES_FIRST if step in pipelines.first(run.kind) else 0)
+
+
+def unrank(run: Run) -> None:
+    """Rank the jobs as if nobody had moved their run to the front."""
+    run.jobs.update(rank=0)
+    run.jobs.filter(step__in=pipelines.first(run.kind)).update(rank=GOES_FIRST)
 
 
 def rank_first(run: Run) -> None:

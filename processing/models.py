@@ -182,7 +182,7 @@ class Job(ErrorRecorded):
     evidence = models.JSONField(default=list, blank=True)  # of each crash and loss: see `last_words.evidence`
     outages = models.PositiveSmallIntegerField(default=0)  # times a store or a disk did not serve it
     not_before = models.DateTimeField(null=True)  # backoff: when the next try is due
-    # Whose it is and how it ranks: copied from its run when it is owed, so that lines are read by index.
+    # Whose it is and how it ranks (`lines.rank`): said when it is owed, so that lines are read by index.
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", db_index=False)
     rank = models.BigIntegerField(default=0)
     work = models.FloatField(null=True)  # in its step's unit; null as long as nobody has measured the original

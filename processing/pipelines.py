@@ -68,6 +68,7 @@ class Step:
     is_hasty: bool = False
     reads_original: bool = True
     is_ready_without: bool = False
+    goes_first: bool = False
     work: Callable[[Facts, Part | None], float] = costs.one
     pace: float = 1
     memory: Callable[[Facts, Part | None], int] = costs.little
@@ -162,6 +163,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             pace=0.013,
             is_set=True,
             reads_original=False,
+            goes_first=True,  # a second's work, behind which a film that is all but ready would wait for the next one's
         ),
         Step(
             "storyboard",
@@ -213,6 +215,11 @@ def extras(kind: str) -> set[str]:
 def ready(kind: str, undone: Collection[str]) -> list[str]:
     """The undone steps that need no other undone one, in pipeline order."""
     return [step.name for step in PIPELINES[kind] if step.name in undone and not set(step.needs) & set(undone)]
+
+
+def first(kind: str) -> set[str]:
+    """The steps that go before whatever has no rank."""
+    return {step.name for step in PIPELINES[kind] if step.goes_first}
 
 
 def out_of_reach(kind: str, failed: Collection[str]) -> set[str]:

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from processing import estimates, speeds
 from processing.bridge import connection
 from processing.estimates import Measure
-from processing.models import HELD, Job, JobStatus
+from processing.models import HELD, LEASE, Job, JobStatus
 from processing.pipelines import QUEUES
 
 UNKNOWN = Measure(pace=1, work=1)  # of a step that is no longer in the pipeline
@@ -96,9 +96,12 @@ def seconds_in_hand(measures: Mapping[tuple[str, str], Measure]) -> dict[str, fl
 def seconds_left(job: Job, measures: Mapping[tuple[str, str], Measure], now: datetime, share: float = 1.0) -> float:
     """What is left of this job, which waits or runs and has that share of a core."""
     expected = measures.get((job.queue, job.step), UNKNOWN).seconds(job.work)
-    if job.status != JobStatus.RUNNING or job.started_at is None:
+    if job.status != JobStatus.RUNNING or job.started_at is None or job.lease_until is None:
         return expected
-    return estimates.remaining(expected, job.progress, share * max(0.0, (now - job.started_at).total_seconds()))
+    elapsed = share * max(0.0, (now - job.started_at).total_seconds())
+    # How far it is was said at its last heartbeat, and since then it has gone on.
+    since = share * max(0.0, (now - (job.lease_until - LEASE)).total_seconds()) if job.progress else 0.0
+    return estimates.remaining(expected, job.progress, elapsed, since)
 
 
 def depth(name: str) -> int | None:

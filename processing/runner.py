@@ -132,8 +132,8 @@ def queue_ready(run: Run) -> None:
 def ring(run: Run, jobs: list[Job]) -> None:
     if jobs:
         transaction.on_commit(lambda: doorbells.ring(run.pk, jobs))
-    if jobs and run.rank < 0:
-        transaction.on_commit(lambda: doorbells.move_to_front({job.pk for job in jobs}))
+    if ranked := {job.pk for job in jobs if job.rank < 0}:
+        transaction.on_commit(lambda: doorbells.move_to_front(ranked))
 
 
 def cancel_open(run: Run) -> None:

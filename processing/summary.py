@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models.functions import Coalesce, Now
 
-from processing import outcomes, owed, pipelines
+from processing import lines, outcomes, owed, pipelines
 from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run, RunStatus
 
 
@@ -31,7 +31,7 @@ def write(run: Run) -> bool:
         changes["finished_at"] = Now() if status in RunStatus.final() else None
         if status in RunStatus.final() and run.rank:  # what moved it to the front is over
             changes["rank"] = 0
-            run.jobs.update(rank=0)
+            lines.unrank(run)
     if any(getattr(run, name) != value for name, value in changes.items()):
         Run.objects.filter(pk=run.pk).update(**changes)
     if status != run.status and status in RunStatus.final():

@@ -59,6 +59,11 @@ def test_remaining__believes_progress_more_the_more_there_is(progress, elapsed, 
     assert estimates.remaining(10, progress, elapsed) == pytest.approx(left)
 
 
+@pytest.mark.parametrize(("since", "left"), [(0, 5), (2, 2), (5, 0.25)])
+def test_remaining__of_what_said_how_far_it_is_some_time_ago_is_less_by_what_it_did_since(since, left):
+    assert estimates.remaining(10, 0.5, 5, since) == pytest.approx(left)
+
+
 def test_before__rivals_take_turns_and_no_more_than_they_have():
     flood = Rival(total=1000, jobs=1000, running=1, listed=8, ahead=8)
     assert estimates.before(0, 1, [flood]) == 9, "what stands before it"

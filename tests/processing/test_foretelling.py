@@ -14,7 +14,7 @@ import pytest
 
 from processing import lines, pipelines
 from processing.estimates import Measure
-from processing.models import OPEN, Job, JobStatus, Run, RunStatus
+from processing.models import LEASE, OPEN, Job, JobStatus, Run, RunStatus
 from processing.standing import Lines, Waiting
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -77,6 +77,7 @@ class Play:
         while self.listed and len(self.ends) < self.hands:
             job = self.listed.pop(0)
             job.status, job.started_at, job.attempt = JobStatus.RUNNING, self.moment(), 1
+            job.lease_until = self.moment() + LEASE
             took = MEASURES[self.queue, job.step].seconds(job.work) * self.chance.lognormvariate(0, 0.2)
             heapq.heappush(self.ends, (self.now + took, job.pk, job))
             self.fill()
@@ -90,7 +91,7 @@ class Play:
         self.now = until
         for end, _, job in self.ends:
             begun = (job.started_at - BEGIN).total_seconds()
-            job.progress = (until - begun) / (end - begun)
+            job.progress, job.lease_until = (until - begun) / (end - begun), self.moment() + LEASE
 
     def read(self) -> Lines:
         """What `Lines.read` finds in rows."""

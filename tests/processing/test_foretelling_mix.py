@@ -12,7 +12,7 @@ import pytest
 from processing import lines, pipelines
 from processing.estimates import Measure
 from processing.facts import Facts
-from processing.models import Job, JobStatus, Run, RunStatus
+from processing.models import LEASE, Job, JobStatus, Run, RunStatus
 from processing.standing import Lines, order
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,7 +71,7 @@ class Service:
         return None
 
     def begin(self, job: Job) -> None:
-        job.status, job.started_at = JobStatus.RUNNING, self.moment()
+        job.status, job.started_at, job.lease_until = JobStatus.RUNNING, self.moment(), self.moment() + LEASE
         took = MEASURES[job.queue, job.step].seconds(job.work) + 0.01
         self.at_work[job.pk] = took * self.chance.lognormvariate(0, 0.2)
         self.begun.append((self.now, job))

@@ -7,6 +7,7 @@ import pytest
 from processing import doorbells, lines, runner, sweeping
 from processing.bridge import connection
 from processing.models import Job, JobStatus, Run, RunStatus
+from tests.conftest import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FLOOD = 20
@@ -146,6 +147,28 @@ def test_front__goes_before_in_every_later_step_until_it_is_over(upload):
             runner.run(job_id, "worker-a")
     mine.run.refresh_from_db()
     assert (mine.run.status, mine.run.rank) == (RunStatus.READY, 0)
+
+
+def film() -> bytes:
+    """What looks like one by its first bytes, and has never been sent before."""
+    return fresh(b"\0\0\0\x18ftypmp42")
+
+
+def test_package__of_a_film_that_is_all_but_ready_goes_before_what_has_not_begun(upload):
+    last = [upload(film(), "film.mp4") for _ in range(lines.WINDOW + 2)][-1].run
+    last.jobs.filter(step__in=("inspect", "ladder", "audio")).update(status=JobStatus.SUCCEEDED)
+    runner.advance(last.pk)
+    job = begin_next("videos")
+    assert (job.run_id, job.step) == (last.pk, "package")
+
+
+def test_front__when_it_is_over_leaves_each_step_the_rank_it_had(upload):
+    run = upload(film(), "film.mp4").run
+    before = dict(run.jobs.values_list("step", "rank"))
+    runner.to_front(run.pk)
+    assert max(run.jobs.values_list("rank", flat=True)) < min(before.values())
+    runner.cancel(run.pk)
+    assert dict(run.jobs.values_list("step", "rank")) == before
 
 
 def test_advance__of_one_among_many_held_reads_no_more_rows(upload, alice, django_assert_max_num_queries):

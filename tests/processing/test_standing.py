@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from processing import hands, lines, queues, speeds, standing, worker
 from processing.bridge import connection
-from processing.models import Job, JobStatus, Run, RunStatus, Speed
+from processing.models import LEASE, Job, JobStatus, Run, RunStatus, Speed
 from processing.standing import Lines, Standing, Waiting
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,8 @@ def job(original: Any, step: str = "inspect") -> Any:
 
 def set_running(original: Any, step: str, progress: float, elapsed: float) -> None:
     begun = now() - timedelta(seconds=elapsed)
-    values = {"status": JobStatus.RUNNING, "attempt": 1, "progress": progress, "started_at": begun}
+    held = {"started_at": begun, "lease_until": now() + LEASE}  # how far it is was said just now
+    values = {"status": JobStatus.RUNNING, "attempt": 1, "progress": progress, **held}
     Job.objects.filter(run__original=original, step=step).update(**values)
     Run.objects.filter(original=original).update(status=RunStatus.PROCESSING)
 
