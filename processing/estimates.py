@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from math import ceil, exp, log
+from math import ceil
 
 # The first jobs are averaged; later ones move the average by a tenth, so that it follows a change of
 # machine or preset within twenty jobs, and forgets one odd job in as many.
 SHARE = 0.1
-# One job counts for three times, or a third of, what was expected at the most: a disk that stood
-# still for a minute says nothing of the next job. The average still gets anywhere, in more steps.
-OUTLIER = 3.0
+# One job counts for twice, or half of, what was expected at the most: a disk that stood still for a
+# minute says nothing of the next job. The average still gets anywhere, in more steps.
+OUTLIER = 2.0
 TRUSTED = 3  # jobs after which outliers are cut: the first one replaces a guess, whatever it says
 LATE = 0.1  # of what was expected is left of what should be over by now
 SHORTEST = 0.001  # seconds: what a clock of milliseconds can show
@@ -18,9 +18,10 @@ SHORTEST = 0.001  # seconds: what a clock of milliseconds can show
 
 @dataclass(frozen=True)
 class Measure:
-    """The geometric mean of what the jobs of a step took a unit, and of their units; of `jobs` so far.
+    """What the jobs of a step took, over how much work they were, and the mean of that; of `jobs` so far.
 
-    Geometric, because times are wrong by factors: half and double cancel out.
+    Of all seconds over all units, so that a job counts for as much as it is: a unit of a small one costs more, and it
+    is the large ones that people wait for.
     """
 
     pace: float  # seconds per unit
@@ -37,12 +38,13 @@ class Measure:
         if self.jobs >= TRUSTED:
             pace = min(max(pace, self.pace / OUTLIER), self.pace * OUTLIER)
         share = max(SHARE, 1 / (self.jobs + 1))
-        return Measure(between(self.pace, pace, share), between(self.work, work, share), self.jobs + 1)
+        mean = between(self.work, work, share)
+        return Measure(between(self.work * self.pace, work * pace, share) / mean, mean, self.jobs + 1)
 
 
 def between(old: float, new: float, share: float) -> float:
-    """The geometric mean of two, the new one with that share."""
-    return exp((1 - share) * log(old) + share * log(new))
+    """The mean of two, the new one with that share."""
+    return (1 - share) * old + share * new
 
 
 def remaining(expected: float, progress: float, elapsed: float, since: float = 0.0) -> float:

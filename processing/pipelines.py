@@ -53,6 +53,7 @@ class Step:
     it is to be; where the other one needs it, it leaves pieces for it. `is_hasty` work lets people see
     something sooner, and is left out where others wait in line. A step of pieces alone does without
     the original: it `reads_original` no more. An original `is_ready_without` an extra that cannot be made.
+    A step `goes_first` that ends what much has been done for: before all that no editor has ranked.
     """
 
     name: str

@@ -22,8 +22,9 @@ def test_corrected__first_job_replaces_the_guess():
     assert after(GUESS, 9) == Measure(pytest.approx(9), pytest.approx(2), 1)
 
 
-def test_corrected__half_and_double_cancel_out():
-    assert after(GUESS, 2, 8).pace == pytest.approx(4)
+def test_corrected__a_job_counts_for_as_much_as_it_is():
+    measure = after(after(GUESS, 1, work=10), 3, work=1)
+    assert measure == Measure(pytest.approx(13 / 11), pytest.approx(5.5), 2)
 
 
 def test_corrected__one_odd_job_moves_it_by_an_eighth_at_the_most():
