@@ -493,6 +493,14 @@ def test_left_whole__is_ended_by_the_next_question(program):
     assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
 
 
+def test_left_whole__is_not_called_done_before_it_is_an_original(program):
+    place = whole_but_not_ended(program, photo_bytes())
+    Upload.objects.update(lease_until=now() + receiving.LEASE)  # whoever held it may live still
+    assert program.head(place, headers=VERSION).status_code == 423
+    Upload.objects.update(lease_until=now() - timedelta(seconds=1))
+    assert program.head(place, headers=VERSION).headers["x-original-id"] == str(Original.objects.get().pk)
+
+
 @pytest.mark.parametrize("in_place", [False, True])
 def test_left_whole__is_ended_by_the_sweep(program, in_place):
     data = photo_bytes()

@@ -122,6 +122,10 @@ class Exchange:
 
     async def tell(self) -> Response:
         upload = await self.found()
+        if upload.is_whole and not upload.original_id:
+            # Who holds it is making it an original, or has died at that: a client that heard how far it is would take
+            # it for done, and never learn what it became.
+            raise Refused(423, "locked", "All of this upload has come, and is being put away; ask again.")
         headers = self.state(upload)
         if upload.metadata:
             headers["Upload-Metadata"] = upload.metadata
