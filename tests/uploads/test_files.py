@@ -1,8 +1,10 @@
 """The tus server, from outside: a web process, sockets that break, and what is kept of what was sent."""
 
 import hashlib
+import json
 import os
 import secrets
+import socket
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
@@ -375,6 +377,30 @@ def test_slow_line__is_kept_second_by_second(program):
     half = HalfPatch(program, place, 0, 1 << 20).send(film_bytes(4096))
     until(lambda: half.send(b"x") and row_of(place).offset > 4096, every=0.3)
     half.close()
+
+
+def test_two_at_once__the_second_reads_its_whole_answer_though_it_is_sending(program):
+    data = film_bytes(8 << 20)
+    place = create(program, len(data))
+    half = HalfPatch(program, place, 0, len(data)).send(data[: 1 << 20])
+    until(lambda: row_of(place).lease_until)
+    second = HalfPatch(program, place, 0, len(data)).send(data[: 4 << 20])
+    head, _, body = whole_answer(second.socket, ending=b"}}").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 423 ")
+    assert json.loads(body)["error"]["code"] == "locked"
+    assert second.send(b"more").socket.fileno() > 0, "and the line is there until it hangs up"
+    second.close()
+    half.close()
+
+
+def whole_answer(line: socket.socket, ending: bytes) -> bytes:
+    """What has come until it ends like this; ConnectionResetError where it breaks off before."""
+    found = b""
+    with line.dup() as reading:
+        reading.settimeout(10)
+        while not found.endswith(ending):
+            found += reading.recv(4096)
+    return found
 
 
 def test_two_at_once__the_second_is_told_to_wait(program, servers, token):

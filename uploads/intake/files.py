@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from django.http import HttpRequest
 from django.utils.http import http_date
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from processing.errors import MediaError
 from processing.outages import AWAY, RETRY_SECONDS, is_outage
@@ -43,6 +44,9 @@ READ_ON = 32 << 20
 # So it is told at once, before it sends a whole body for nothing, unless that is here already.
 PASSING = {409, 423}
 LITTLE = 64 << 10  # bytes
+# Seconds for a client that is still sending to read its answer and hang up: a connection that is closed with bytes
+# unread takes the end of the answer with it, and tus-js-client in Node waits for that end for ever.
+LINGER = 2.0
 
 Result = TypeVar("Result")
 hands = ThreadPoolExecutor(HANDS, thread_name_prefix="receiving")
@@ -90,7 +94,21 @@ class Exchange:
         if not self.is_broken:
             response.headers["Tus-Resumable"] = tus.VERSION
             response.headers.setdefault("Cache-Control", "no-store")
-            await response(self.scope, self.receive, send)
+            await response(self.scope, self.receive, send if self.has_ended else self.lingering(send))
+
+    def lingering(self, send: Send) -> Send:
+        """Sends the whole answer, and its end, which closes the connection, when the client has hung up or is done."""
+
+        async def send_and_wait(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await send({**message, "more_body": True})
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGER):
+                        await self.read_on(READ_ON)
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        return send_and_wait
 
     async def respond(self) -> Response:
         method = tus.method_of(self.scope["method"], self.headers)
