@@ -25,7 +25,7 @@ def test_kill_everything_while_busy__all_end_ready_and_once(make_service, phone_
     with service.client("alice") as client:
         video = clip(8, "1280x720")
         ids = [send(client, phone_photo, f"{number}.jpg") for number in range(12)]
-        ids += [send(client, video, f"{number}.mp4") for number in range(5)]
+        ids += [send(client, video, f"{number}.mp4") for number in range(8)]
 
         until(lambda: service.running("ffmpeg", "libx264"), 60)
         assert service.kill("worker", "-Q videos")
@@ -58,7 +58,7 @@ def test_workers_away__uploads_are_accepted_and_finish_when_they_return(make_ser
         for process in workers:
             process.suspend()
         try:
-            ids = [send(client, photo((100, 80)), f"{number}.jpg") for number in range(5)]
+            ids = [send(client, photo((100, 80)), f"{number}.jpg") for number in range(8)]
             images = json.loads(service.manage("queues", "--json"))[0]
             assert (images["name"], images["queued"], images["running"]) == ("images", 5, 0)
             assert not all_final(client, ids)
