@@ -58,7 +58,7 @@ def test_workers_away__uploads_are_accepted_and_finish_when_they_return(make_ser
         for process in workers:
             process.suspend()
         try:
-            ids = [send(client, photo((100, 80)), f"{number}.jpg") for number in range(8)]
+            ids = [send(client, photo((100, 80)), f"{number}.jpg") for number in range(5)]
             images = json.loads(service.manage("queues", "--json"))[0]
             assert (images["name"], images["queued"], images["running"]) == ("images", 5, 0)
             assert not all_final(client, ids)
