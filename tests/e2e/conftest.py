@@ -4,8 +4,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.conftest import photo_bytes
+from tests.e2e.browser import chromium
 from tests.e2e.service import Service
 
 
@@ -53,6 +55,15 @@ def service(make_service: Callable[..., Service]) -> Service:
 def cutting_service(make_service: Callable[..., Service]) -> Service:
     """A service that cuts films small, whose workers have one hand each."""
     return make_service(MEDIAWEB_PART_SECONDS="0.25", HANDS="1")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for a file: whoever comes to it brings a context of their own, with nothing in it."""
+    with sync_playwright() as playwright:
+        browser = chromium(playwright)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
