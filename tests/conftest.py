@@ -22,7 +22,7 @@ from tests.waiting import end, until
 heif.load()  # to write these formats, too
 jxl.load()
 
-pytest_plugins = ["tests.swift.fixtures"]
+pytest_plugins = ["tests.passes", "tests.swift.fixtures"]
 
 
 @pytest.fixture(scope="session", autouse=True)
