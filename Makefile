@@ -36,8 +36,8 @@ bench: setup-test .setup-bench
 	$(PY) -m tests.benchmarks.ingest
 	$(PY) -m tests.benchmarks.videos.ladders 24 veryfast 1 4
 	$(PY) -m tests.benchmarks.videos.ladders 24 medium 1 4
-	$(PY) -m tests.benchmarks.videos.ladders 60 medium 1 14 wall
-	$(PY) -m tests.benchmarks.videos.ladders 60 veryfast 2 6 wall
+	$(PY) -m tests.benchmarks.videos.ladders 60 medium 1 14 wall 10
+	$(PY) -m tests.benchmarks.videos.ladders 60 veryfast 2 6 wall 10
 	$(PY) -m tests.benchmarks.videos.joins 5 5
 	$(PY) -m tests.benchmarks.videos.joins 1 9
 	$(PY) -m tests.benchmarks.videos.quality
