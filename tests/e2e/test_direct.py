@@ -41,7 +41,7 @@ def way(store: Store) -> Iterator[Line]:
 @pytest.fixture(scope="module")
 def service(make_service: Callable[..., Service], store: Store, way: Line) -> Service:
     place = {**store.environment(), "AWS_S3_ENDPOINT_URL": f"http://127.0.0.1:{way.port}"}
-    return make_service(**place, MEDIAWEB_S3_DIRECT="true", MEDIAWEB_QUOTA_BYTES=str(QUOTA))
+    return make_service(**place, MEDIAWEB_QUOTA_BYTES=str(QUOTA))
 
 
 @pytest.fixture
@@ -97,6 +97,9 @@ def eva(service: Service, web: Line, way: Line) -> Iterator[Eva]:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.on("pageerror", lambda error: errors.append(str(error)))
         sign_in(page, f"http://127.0.0.1:{web.port}", "eva", service.password("eva"))
+        until(
+            lambda: page.reload() and page.locator("#zone[data-straight]").count()
+        )  # the store may be slow to let her in
         yield Eva(page, service)
         browser.close()
     way.pace, way.cuts = 0, []

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.timezone import now
 
-from processing import storage
+from processing import cors, storage
 from processing.errors import MediaError
 from uploads import keeping
 from uploads.intake import incoming, receiving
@@ -141,13 +141,12 @@ def look_at(receiver: Receiver) -> None:
     receiver.save()
 
 
-def page_sends_from() -> int | None:
-    """Bytes of a file from which on the page sends it straight to the store; None where it does not.
+def page_may_send(origin: str) -> bool | None:
+    """Whether a page of this origin may send straight to the store; None where the store has not said.
 
-    A smaller one is one request by tus, where this takes four, and its bytes are hashed on their way
-    rather than read back.
+    Then what is begun goes by tus, and what was begun straight can be gone on with.
     """
-    return incoming.part_size() + 1 if settings.S3_DIRECT else None
+    return cors.lets_in(origin) if settings.S3_DIRECT is None else settings.S3_DIRECT
 
 
 def is_offered() -> bool:
