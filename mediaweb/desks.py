@@ -16,6 +16,8 @@ from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections, connections
 from django.http import HttpRequest, HttpResponseBase
 
+from mediaweb.sqlite.base import IN_HASTE
+
 # Python's work is one thread's at a time: more only wait for a disk, a database or a store.
 DESKS = 8
 # A body this large is copied and hashed for a while, in the disk's time or a store's: such have desks of their own,
@@ -80,6 +82,7 @@ def keep_connections() -> None:
     database = connections.settings["default"]
     if connections["default"].vendor == "sqlite":
         database["CONN_MAX_AGE"] = KEPT
+        database["ASK_EVERY"] = IN_HASTE  # before workers, whom nobody waits for
     else:
         database["CONN_HEALTH_CHECKS"] = True  # one that broke while it lay in the pool is nobody's failure
         pool = {"min_size": 0, "max_size": CONNECTIONS, "timeout": CONNECTION_WITHIN, "reconnect_timeout": TRY_FOR}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
@@ -27,9 +26,18 @@ def reason(check: Callable[[], object]) -> str:
     """Why the check fails; empty where it holds."""
     try:
         check()
-    except (DatabaseError, RedisError, OSError, BotoCoreError, ClientError) as error:
+    except faults() as error:
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def faults() -> tuple[type[Exception], ...]:
+    """What is raised where one of them does not serve. S3's client is loaded only where it is the storage."""
+    if storage.is_local():
+        return (DatabaseError, RedisError, OSError)
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (DatabaseError, RedisError, OSError, BotoCoreError, ClientError)
 
 
 def ask_database() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import dj_database_url
 import dj_email_url
-from botocore.config import Config
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from kombu import Exchange, Queue
@@ -124,34 +123,43 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES["default"]["TEST"] = {"NAME": "test_mediaweb" if ENV.database_url else DATA / "test.sqlite3"}
 
 LOCAL_MEDIA = DATA / "media"
+
+
+def local_storage() -> dict[str, Any]:
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": LOCAL_MEDIA, "base_url": "/media/"},
+    }
+
+
+def s3_storage() -> dict[str, Any]:
+    from botocore.config import Config  # a tenth of a second in every process, which files in a folder do not owe
+
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": ENV.s3_bucket,
+            "endpoint_url": ENV.s3_endpoint or None,
+            "access_key": ENV.s3_access_key or None,
+            "secret_key": ENV.s3_secret_key or None,
+            "region_name": ENV.s3_region,
+            "client_config": Config(
+                signature_version="s3v4",
+                # Left to itself, boto3 presigns for Amazon's global host, where newer regions do not answer.
+                s3={"addressing_style": "path" if ENV.s3_endpoint else "virtual"},
+                # Its own bounds let a silent store hold a request for five minutes.
+                connect_timeout=5,
+                read_timeout=20,
+                retries={"mode": "standard", "total_max_attempts": 3},
+            ),
+            "file_overwrite": True,
+            "querystring_expire": 3600,
+        },
+    }
+
+
 STORAGES = {
-    "default": {
-        "local": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": LOCAL_MEDIA, "base_url": "/media/"},
-        },
-        "s3": {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {
-                "bucket_name": ENV.s3_bucket,
-                "endpoint_url": ENV.s3_endpoint or None,
-                "access_key": ENV.s3_access_key or None,
-                "secret_key": ENV.s3_secret_key or None,
-                "region_name": ENV.s3_region,
-                "client_config": Config(
-                    signature_version="s3v4",
-                    # Left to itself, boto3 presigns for Amazon's global host, where newer regions do not answer.
-                    s3={"addressing_style": "path" if ENV.s3_endpoint else "virtual"},
-                    # Its own bounds let a silent store hold a request for five minutes.
-                    connect_timeout=5,
-                    read_timeout=20,
-                    retries={"mode": "standard", "total_max_attempts": 3},
-                ),
-                "file_overwrite": True,
-                "querystring_expire": 3600,
-            },
-        },
-    }[ENV.storage],
+    "default": {"local": local_storage, "s3": s3_storage}[ENV.storage](),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 S3_DIRECT = ENV.s3_direct if ENV.storage == "s3" else False  # None: as the bucket says

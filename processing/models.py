@@ -120,7 +120,10 @@ class Run(ErrorRecorded):
 
     @classmethod
     def locked(cls, run_id: int) -> Self:
-        """The run, held by this transaction until its end, so that one `advance` goes at a time."""
+        """The run, held by this transaction until its end, so that one `advance` goes at a time.
+
+        Not with its original, which is read afterwards: joined, PostgreSQL would give it as it was before we waited.
+        """
         return cls.objects.select_for_update().get(pk=run_id)
 
 

@@ -1,6 +1,7 @@
 """A video cut into jobs, and the pieces that these leave for the step that joins them.
 
-All of it is called inside `runner.changing`, which holds the run's row.
+All of it is called inside `runner.changing`, which holds the run's row. Where `jobs` are asked for, they are all of
+the run's, as they are now.
 """
 
 import json
@@ -86,23 +87,25 @@ def drop(jobs: Iterable[Job]) -> None:
         for piece in kept(job):
             transaction.on_commit(lambda key=piece["key"]: storage.drop(key))  # type: ignore[misc]
         Job.objects.filter(pk=job.pk).update(pieces=None)
+        job.pieces = None
 
 
-def owe_plan(run: Run) -> bool:
+def owe_plan(run: Run, jobs: Sequence[Job]) -> bool:
     """Owe the plan of the parts once more where a job waits for it in vain: in a run that is older than parts."""
     by_parts = [step for step in pipelines.PIPELINES[run.kind] if step.by_parts]
-    unplanned = run.jobs.filter(status__in=OPEN, plan__isnull=True).values_list("step", flat=True) if by_parts else ()
-    needs = {need for step in by_parts if step.name in set(unplanned) for need in step.needs}
-    return sum(job.owe_again() for job in run.jobs.filter(step__in=needs, status=JobStatus.SUCCEEDED)) > 0
+    unplanned = {job.step for job in jobs if job.status in OPEN and job.plan is None}
+    needs = {need for step in by_parts if step.name in unplanned for need in step.needs}
+    return sum(job.owe_again() for job in jobs if job.step in needs and job.status == JobStatus.SUCCEEDED) > 0
 
 
-def owe_pieces(run: Run) -> None:
+def owe_pieces(run: Run, jobs: Sequence[Job]) -> None:
     """Owe once more the pieces that a step which is still to be made needs, and that are not kept."""
-    fed = [step.name for step in pipelines.PIPELINES[run.kind] if pipelines.feeders(run.kind, step.name)]
-    for name in run.jobs.filter(step__in=fed, status__in=OPEN).values_list("step", flat=True).distinct():
-        if owed.missing(run)[name]:
-            for job in feeding(run, name).filter(status=JobStatus.SUCCEEDED):
-                if not is_fed_by(run, job):
+    owing = {job.step for job in jobs if job.status in OPEN}
+    for step in pipelines.PIPELINES[run.kind]:
+        feeders = pipelines.feeders(run.kind, step.name)
+        if feeders and step.name in owing and owed.missing(run)[step.name]:
+            for job in jobs:
+                if job.step in feeders and job.status == JobStatus.SUCCEEDED and not is_fed_by(run, job):
                     drop([job])
                     job.owe_again()
 
@@ -122,9 +125,9 @@ def check(run: Run, step: Step, product: Product) -> None:
             raise ValueError(f"{step.name} has left no {', '.join(sorted(absent))}")
 
 
-def give_up(run: Run) -> list[Job]:
+def give_up(run: Run, jobs: Sequence[Job]) -> list[Job]:
     """Cancel what works for a step that cannot begin any more, because something it needs has failed; these jobs."""
-    failed = set(run.jobs.filter(status=JobStatus.FAILED).values_list("step", flat=True))
+    failed = {job.step for job in jobs if job.status == JobStatus.FAILED}
     lost = pipelines.pointless(run.kind, failed) if failed else set()
-    vain = run.jobs.filter(step__in=lost, status__in=OPEN)
+    vain = [job for job in jobs if job.step in lost and job.status in OPEN]
     return [job for job in vain if job.move(JobStatus.CANCELED, finished_at=Now(), held_at=None)]

@@ -81,7 +81,7 @@ def record(job: Job, product: Product, published: Sequence[Published]) -> None:
 
     The pieces that the step was fed with have done their work, and go.
     """
-    original = job.run.original  # read anew since the move, under the run's lock: nobody's word is lost
+    original = job.run.original  # read under the run's lock: nobody's word is lost
     if product.facts:
         original.facts = asdict(product.facts)
         zone = timezone.get_default_timezone()

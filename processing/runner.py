@@ -7,7 +7,7 @@ called twice, at any time, by anybody.
 
 import logging
 import random
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -96,23 +96,23 @@ def changing(run_id: int) -> Iterator[Run]:
 
 
 def go_on(run: Run) -> None:
+    jobs = list(run.jobs.order_by("part", "pk"))  # all of them, once: the run's lock keeps them as they are
     if run.cancel_wish:
-        cancel_open(run)
+        cancel_open(run, jobs)
     else:
-        for job in parts.give_up(run):
+        for job in parts.give_up(run, jobs):
             let_in_after(job)
-        parts.owe_pieces(run)
-        if parts.owe_plan(run):
-            owe_steps(run)
-        queue_ready(run)
-    if summary.write(run):
+        parts.owe_pieces(run, jobs)
+        if parts.owe_plan(run, jobs) and owe_steps(run):
+            jobs = list(run.jobs.order_by("part", "pk"))
+        queue_ready(run, jobs)
+    if summary.write(run, jobs):
         publishing.withdraw(owed.unwanted(run))
     transaction.on_commit(lambda: events.tell(run))
 
 
-def queue_ready(run: Run) -> None:
+def queue_ready(run: Run, jobs: Sequence[Job]) -> None:
     """Queue what could begin, as far as its owner's window goes; the rest is held until others of it are begun."""
-    jobs = list(run.jobs.order_by("part", "pk"))  # all of them, once: the run's lock keeps them as they are
     names = pipelines.ready(run.kind, {job.step for job in jobs if job.status != JobStatus.SUCCEEDED})
     for job in jobs:
         if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.step not in names:
@@ -136,12 +136,13 @@ def ring(run: Run, jobs: list[Job]) -> None:
         transaction.on_commit(lambda: doorbells.move_to_front(ranked))
 
 
-def cancel_open(run: Run) -> None:
+def cancel_open(run: Run, jobs: Iterable[Job]) -> None:
     """Nothing is left of a canceled run but what has been published."""
-    for job in run.jobs.filter(status__in=OPEN):
-        job.move(JobStatus.CANCELED, finished_at=Now(), held_at=None)
-        let_in_after(job)
-    parts.drop(run.jobs.filter(pieces__isnull=False))
+    for job in jobs:
+        if job.status in OPEN:
+            job.move(JobStatus.CANCELED, finished_at=Now(), held_at=None)
+            let_in_after(job)
+    parts.drop(job for job in jobs if job.pieces is not None)
 
 
 def cancel(run_id: int) -> None:
@@ -295,9 +296,10 @@ def make_and_publish(job: Job, heartbeat: Heartbeat, seen: Traces) -> None:
         heartbeat.on_beat = note_memory
         product = make(job, folder, heartbeat)
         published = publishing.upload(job, product)
-        with publishing.dropping_on_loss(published), changing(job.run_id):
+        with publishing.dropping_on_loss(published), changing(job.run_id) as run:
             if not job.move(JobStatus.SUCCEEDED, finished_at=Now(), progress=1, traces=seen.as_data()):
                 raise JobLost
+            job.run = run  # as it is now: what is recorded is known to whoever asks next
             publishing.record(job, product, published)
             if product != Product():  # else it found everything there, and says nothing of its speed
                 speeds.learn(job)

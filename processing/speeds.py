@@ -18,7 +18,10 @@ def learn(job: Job) -> None:
     old = Measure(known.pace, known.work, known.jobs) if known else guess(job, work)
     new = old.corrected(work, seconds)
     values = {"pace": new.pace, "work": new.work, "jobs": new.jobs}
-    Speed.objects.update_or_create(queue=job.queue, step=job.step, defaults=values)
+    if known:
+        Speed.objects.filter(pk=known.pk).update(**values)
+    else:  # two may be the first
+        Speed.objects.update_or_create(queue=job.queue, step=job.step, defaults=values)
 
 
 def guess(job: Job, work: float) -> Measure:

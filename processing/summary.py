@@ -9,12 +9,11 @@ from processing import lines, outcomes, owed, pipelines
 from processing.models import NO_WAY_ON, OPEN, Job, JobStatus, Run, RunStatus
 
 
-def write(run: Run) -> bool:
+def write(run: Run, jobs: Sequence[Job]) -> bool:
     """Bring the run's row in line with its jobs, and owe what is owed when that ends it.
 
     Whether it is ready now, with all that today's pipeline owes it.
     """
-    jobs = list(run.jobs.order_by("pk"))
     status = status_of(run.kind, jobs)
     is_complete = status == RunStatus.READY and owed.is_all_there(run)
     changes: dict[str, Any] = {

@@ -33,6 +33,7 @@ def begin(sender: Any, **_: Any) -> None:
     global name  # noqa: PLW0603 - a process is one worker: this is its identity
     name = f"{sender.hostname}/{uuid.uuid4().hex[:8]}"
     live(lambda: speak(sender))
+    storage.is_local()  # asks the storage, and so loads S3's client, where that is it: once, for all of the pool
     # Or the pool's first collections copy every page of ours: a prefork of 4 holds 254 MiB instead of 150
     # (PSS after 2000 tasks, tests/benchmarks/prefork.py).
     gc.freeze()

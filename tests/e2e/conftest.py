@@ -1,11 +1,13 @@
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.conftest import photo_bytes
+from tests.e2e.browser import chromium
 from tests.e2e.service import Service
 
 
@@ -22,37 +24,49 @@ def playwright_runs_a_loop() -> Iterator[None]:
         yield
 
 
-# These services end with this folder's tests: what comes after has the machine to itself.
-@pytest.fixture(scope="package")
-def make_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+@contextmanager
+def started_in(factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Start services, until the end of whose they are: one that nobody needs would still sweep and listen."""
     with ExitStack() as started:
 
         def make(**environment: str) -> Service:
-            service = Service(tmp_path_factory.mktemp("service") / "data", **environment)
-            started.callback(end, service)
+            service = Service(factory.mktemp("service") / "data", **environment)
+            started.callback(service.end)
             service.start()
             return service
 
         yield make
 
 
-def end(service: Service) -> None:
-    """At once: how a service stops that is asked to, tests of their own look at."""
-    if service.process and service.process.poll() is None:
-        service.kill()
-        service.process.wait()
+@pytest.fixture(scope="module")
+def make_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Services of a file's own."""
+    with started_in(tmp_path_factory) as make:
+        yield make
 
 
+# These two end with this folder's tests: what comes after has the machine to itself.
 @pytest.fixture(scope="package")
-def service(make_service: Callable[..., Service]) -> Service:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for the tests that leave it well."""
-    return make_service()
+    with started_in(tmp_path_factory) as make:
+        yield make()
 
 
 @pytest.fixture(scope="package")
-def cutting_service(make_service: Callable[..., Service]) -> Service:
+def cutting_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that cuts films small, whose workers have one hand each."""
-    return make_service(MEDIAWEB_PART_SECONDS="0.25", HANDS="1")
+    with started_in(tmp_path_factory) as make:
+        yield make(MEDIAWEB_PART_SECONDS="0.25", HANDS="1")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for a file: whoever comes to it brings a context of their own, with nothing in it."""
+    with sync_playwright() as playwright:
+        browser = chromium(playwright)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

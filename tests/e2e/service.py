@@ -36,7 +36,7 @@ class Service:
         }
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
-        # A command beside the service takes two seconds of a core: each user is made by one, once.
+        # A command beside the service takes two seconds of a core: one makes a user, a token and a password.
         self.tokens: dict[str, tuple[str, str]] = {}  # the role, and a token
         self.passwords: dict[str, str] = {}
 
@@ -66,6 +66,12 @@ class Service:
             self.kill()
             raise
 
+    def end(self) -> None:
+        """At once: how a service stops that is asked to, tests of their own look at."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+            self.process.wait()
+
     def log(self) -> str:
         paths = [self.data.parent / f"{self.data.name}.log", *(self.data / "log").glob("*.log")]
         return "\n".join(path.read_text(errors="replace")[-3000:] for path in paths)
@@ -77,17 +83,24 @@ class Service:
         return done.stdout
 
     def client(self, user: str, role: str = "uploader") -> httpx.Client:
-        """A program of this user's."""
+        """A program of this user's, who is made where there is none."""
         if self.tokens.get(user, ("", ""))[0] != role:
-            self.tokens[user] = role, self.manage("api_token", user, "--create", "--role", role).strip()
+            self.tokens[user] = role, self.manage("shell", "-v0", "-c", self.make(user, role)).strip()
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.tokens[user][1]}"}, timeout=30)
 
-    def password(self, user: str) -> str:
-        """The user's password."""
+    def make(self, user: str, role: str) -> str:
+        """What a shell is told to do for that. A password stays as it is: with a new one, nobody is signed in."""
+        words = [
+            "from django.contrib.auth import get_user_model; from django.core.management import call_command",
+            f"call_command('api_token', {user!r}, '--create', '--role', {role!r})",
+        ]
         if user not in self.passwords:
             password = self.passwords[user] = secrets.token_urlsafe(12)
-            words = f"u = get_user_model().objects.get(username={user!r}); u.set_password({password!r}); u.save()"
-            self.manage("shell", "-v0", "-c", f"from django.contrib.auth import get_user_model; {words}")
+            words.append(f"u = get_user_model().objects.get(username={user!r}); u.set_password({password!r}); u.save()")
+        return "; ".join(words)
+
+    def password(self, user: str) -> str:
+        """Of a user who has been a client."""
         return self.passwords[user]
 
     def processes(self) -> list[psutil.Process]:

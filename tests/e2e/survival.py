@@ -36,7 +36,7 @@ from tests.waiting import end, until
 
 CUTS = 5  # of the first one the server does not hear
 CLIENTS = Path(__file__).parents[1] / "clients"
-USER = "fay"  # has nothing else: what she has in the end is what was sent
+USER = "gwen"  # has nothing else: what she has in the end is what was sent
 PATIENCE = 120  # seconds: retries and the five of a lost lease, on a machine with better things to do
 MIB = 1 << 20
 COLUMNS = [
@@ -153,7 +153,8 @@ class Stage:
         assert self.service.kill("uvicorn", f"--port {port}"), "the web process was not there to be killed"
 
     def sender(self) -> Sender:
-        token = self.service.manage("api_token", USER, "--create").strip()
+        self.service.client(USER).close()
+        _, token = self.service.tokens[USER]
         return Sender(token, self.service.password(USER))
 
 
@@ -188,7 +189,7 @@ def running(service: Service) -> Iterator[Service]:
         service.start()
         yield service
     finally:
-        service.stop()
+        service.end()
 
 
 def answers(port: int) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.e2e.browser import choose, chromium, drop, sign_in
+from tests.e2e.browser import choose, drop, sign_in, signed_in
 from tests.e2e.service import Service, send
 from tests.e2e.watching import play
 from tests.waiting import until
@@ -14,18 +14,23 @@ pytestmark = pytest.mark.e2e
 SOON = 60_000  # ms
 
 
-@pytest.fixture
-def page(service: Service) -> Iterator[Page]:
-    """Charlie's browser: an uploader who is also an editor. It fails a test whose page has script errors."""
-    errors: list[str] = []
+@pytest.fixture(scope="module")
+def charlie(service: Service, browser: Browser) -> StorageState:
+    """An uploader who is also an editor."""
     service.client("charlie", "editor").close()
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        sign_in(page, service.url, "charlie", service.password("charlie"))
-        yield page
-        browser.close()
+    return signed_in(browser, service.url, "charlie", service.password("charlie"))
+
+
+@pytest.fixture
+def page(service: Service, browser: Browser, charlie: StorageState) -> Iterator[Page]:
+    """Charlie's browser. It fails a test whose page has script errors."""
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, storage_state=charlie)
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{service.url}/")
+    yield page
+    context.close()
     assert not errors
 
 
@@ -97,13 +102,11 @@ def test_phone__nothing_is_wider_than_the_screen(page, service, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_without_javascript__the_form_uploads(service, photo):
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        page = browser.new_context(java_script_enabled=False).new_page()
-        service.client("alice").close()
+def test_without_javascript__the_form_uploads(service, browser, photo):
+    service.client("alice").close()
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
         sign_in(page, service.url, "alice", service.password("alice"))
         choose(page, ("plain.jpg", "image/jpeg", photo()))
         page.locator("#zone button[type=submit]").click()
         expect(page.locator("body")).to_contain_text("plain.jpg")
-        browser.close()

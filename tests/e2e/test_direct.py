@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Response, StorageState, expect
 
-from tests.e2e.browser import chromium, sign_in
+from tests.e2e.browser import signed_in
 from tests.e2e.service import Service
 from tests.ports import free_port
 from tests.swift.store import Store
@@ -87,21 +87,25 @@ class Eva:
         return bool(found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest())
 
 
+@pytest.fixture(scope="module")
+def signed(service: Service, browser: Browser) -> StorageState:
+    """What Eva's browser has."""
+    service.client("eva").close()
+    return signed_in(browser, service.url, "eva", service.password("eva"))
+
+
 @pytest.fixture
-def eva(service: Service, web: Line, way: Line) -> Iterator[Eva]:
+def eva(service: Service, web: Line, way: Line, browser: Browser, signed: StorageState) -> Iterator[Eva]:
     """She fails a test whose page has script errors."""
     errors: list[str] = []
-    service.client("eva").close()
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        sign_in(page, f"http://127.0.0.1:{web.port}", "eva", service.password("eva"))
-        until(
-            lambda: page.reload() and page.locator("#zone[data-straight]").count()
-        )  # the store may be slow to let her in
-        yield Eva(page, service)
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, storage_state=signed)
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"http://127.0.0.1:{web.port}/")
+    # Each line to the web process is an origin of its own, and the store may be slow to answer for it.
+    until(lambda: page.reload() and page.locator("#zone[data-straight]").count())
+    yield Eva(page, service)
+    context.close()
     way.pace, way.cuts = 0, []
     assert not errors
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import fresh, photo_bytes
-from tests.e2e.browser import MOVED, WATCH, chromium, sign_in
+from tests.e2e.browser import MOVED, WATCH, sign_in
 from tests.e2e.service import Service, all_final, send
 from tests.uploads.cutting import Line
 from tests.waiting import until
@@ -21,14 +21,6 @@ SEEN = """item => {
     return document.elementFromPoint(left + width / 2, top + height / 2) === item;
 }"""
 SIZES = ((320, 240), (240, 320), (400, 160))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

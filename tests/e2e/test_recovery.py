@@ -51,8 +51,7 @@ def test_kill_everything_while_busy__all_end_ready_and_once(make_service, phone_
     assert "0 files would be removed" in service.manage("gc", "--dry-run", "--older-than", "0")
 
 
-def test_workers_away__uploads_are_accepted_and_finish_when_they_return(make_service, photo):
-    service = make_service()
+def test_workers_away__uploads_are_accepted_and_finish_when_they_return(service, photo):
     with service.client("alice") as client:
         workers = service.running("celery", "worker")
         for process in workers:

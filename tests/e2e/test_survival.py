@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.survival import CLIENT, CUTS, Stage, film, folder_and_one_web, store_and_two_webs, survive
+from tests.e2e.survival import CLIENT, CUTS, Stage, film, store_and_two_webs, survive
 
 pytestmark = pytest.mark.e2e
 SIZE = 24  # MiB; 200 by hand
@@ -14,13 +14,12 @@ SIZE = 24  # MiB; 200 by hand
 
 @pytest.fixture(scope="module", params=["folder, one web", "s3, two webs"])
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("survival")
     if request.param.startswith("s3"):
-        opened = store_and_two_webs(folder, request.getfixturevalue("swift"))
+        folder = tmp_path_factory.mktemp("survival")
+        with store_and_two_webs(folder, request.getfixturevalue("swift")) as stage:
+            yield stage
     else:
-        opened = folder_and_one_web(folder)
-    with opened as stage:
-        yield stage
+        yield Stage(request.getfixturevalue("service"))  # whose web process comes back, each time
 
 
 @pytest.mark.parametrize("client", CLIENT)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.conftest import fresh, photo_bytes
-from tests.e2e.browser import chromium, sign_in
+from tests.e2e.browser import signed_in
 from tests.e2e.service import Service
 from tests.uploads.cutting import Line
 from tests.waiting import until
@@ -26,19 +26,23 @@ def line(service: Service) -> Iterator[Line]:
     line.close()
 
 
+@pytest.fixture(scope="module")
+def flora(service: Service, browser: Browser) -> StorageState:
+    service.client(SENDER).close()
+    return signed_in(browser, service.url, SENDER, service.password(SENDER))
+
+
 @pytest.fixture
-def page(service: Service, line: Line) -> Iterator[Page]:
+def page(line: Line, browser: Browser, flora: StorageState) -> Iterator[Page]:
     """Flora's browser. It fails a test whose page has script errors."""
     errors: list[str] = []
-    service.client(SENDER).close()
-    with sync_playwright() as playwright:
-        browser = chromium(playwright)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("dialog", lambda dialog: dialog.accept())  # the page asks before it is left with files on their way
-        sign_in(page, f"http://127.0.0.1:{line.port}", SENDER, service.password(SENDER))
-        yield page
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, storage_state=flora)
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: dialog.accept())  # the page asks before it is left with files on their way
+    page.goto(f"http://127.0.0.1:{line.port}/")
+    yield page
+    context.close()
     assert not errors
 
 

@@ -38,7 +38,12 @@ from tests.conftest import new_photo_bytes
 from uploads import garbage, keeping
 from uploads.models import Original
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    # The same events each time, one after the other on one connection: no lock is waited for. Each statement they
+    # come to runs on PostgreSQL as well, in the tests of the runner, the lines, the parts and the sweep.
+    pytest.mark.once,
+]
 
 PRESETS = tuple(ImagePreset(name, 160, "WEBP", 80) for name in ("small", "large", "joined"))
 PARTS = (Part(0, 0.0, 1.0, 10), Part(1, 1.0, 2.0, 10))

@@ -17,6 +17,7 @@ from tests.waiting import until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
+    pytest.mark.once,  # a page and its files, which any database names alike
     # Django leaves the file of each request's body to the garbage collector, which says so.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -14,7 +14,6 @@ from tempfile import TemporaryFile
 from typing import Any, Protocol
 from uuid import UUID
 
-from botocore.exceptions import ClientError
 from django.conf import settings
 from django.core.files.storage import default_storage
 
@@ -172,7 +171,7 @@ def put_part(upload: Upload, number: int, body: Any) -> Any:
         return client().upload_part(
             Bucket=bucket_name(), Key=upload.key, UploadId=upload.store_id, PartNumber=number, Body=body
         )
-    except ClientError as error:
+    except client().exceptions.ClientError as error:
         if code_of(error) in ENDED:
             raise Lost from error
         raise
@@ -265,7 +264,7 @@ def complete(upload: Upload) -> None:
         client().complete_multipart_upload(
             Bucket=bucket_name(), Key=upload.key, UploadId=upload.store_id, MultipartUpload={"Parts": parts}
         )
-    except ClientError as error:
+    except client().exceptions.ClientError as error:
         if code_of(error) not in ENDED:
             raise
         found = client().head_object(Bucket=bucket_name(), Key=upload.key)  # it was done before
@@ -295,7 +294,7 @@ def abort(key: str, store_id: str) -> None:
         return
     try:
         client().abort_multipart_upload(Bucket=bucket_name(), Key=key, UploadId=store_id)
-    except ClientError as error:
+    except client().exceptions.ClientError as error:
         if code_of(error) not in ENDED:
             raise
 
@@ -321,7 +320,7 @@ def blocks(key: str) -> Iterator[bytes]:
         yield from client().get_object(Bucket=bucket_name(), Key=key)["Body"].iter_chunks(BLOCK)
 
 
-def code_of(error: ClientError) -> str:
+def code_of(error: Any) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 

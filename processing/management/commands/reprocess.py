@@ -7,12 +7,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from django.db import transaction
 from django.db.models import QuerySet
 from tqdm import tqdm
 
 from processing import listing, pipelines, runner
+from processing.commands import QuickCommand
 from processing.models import Run, RunStatus
 
 BATCH = 1000  # ids held in memory at once
@@ -22,7 +23,7 @@ Change = Callable[[int], int]  # what is done to a run; how many jobs it takes
 Pass = tuple[QuerySet[Run], Change]
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Queue what is missing, of an old version, or failed; it may be stopped and started again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

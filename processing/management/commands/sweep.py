@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from redis.exceptions import RedisError
 
 from processing import sweeping
+from processing.commands import QuickCommand
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Take back what dead workers held, begin what is due, ring again for lost messages."
 
     def handle(self, *args: Any, **options: Any) -> None:

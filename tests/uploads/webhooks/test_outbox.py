@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.timezone import now
 
 from processing import doorbells, runner, summary, sweeping
 from processing.bridge import connection
-from processing.models import Run
+from processing.models import Job, Run
 from tests.conftest import new_photo_bytes
 from tests.outage import broker_away
 from tests.uploads.webhooks.receiver import Receiver
@@ -100,8 +100,8 @@ def test_outcome__that_is_rolled_back_owes_nothing(endpoint, upload, monkeypatch
     original = upload()
     written = summary.write
 
-    def dies(run: Run) -> bool:
-        written(run)
+    def dies(run: Run, jobs: Sequence[Job]) -> bool:
+        written(run, jobs)
         if run.jobs.filter(status="succeeded").count() == 2:
             raise ConnectionError("the process dies before its transaction is over")
         return False

@@ -6,14 +6,15 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
+from processing.commands import QuickCommand
 from uploads.models import ApiToken
 
 ROLES = ("uploader", "editor", "ops")
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Print a new token for USER, and nothing else."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -5,15 +5,15 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from django.core.management import BaseCommand
 from tqdm import tqdm
 
+from processing.commands import QuickCommand
 from processing.models import Rendition
 from uploads import checking, garbage
 from uploads.checking import Fault
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Check that every file is there and whole. The exit status is 1 where something is left to be done."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

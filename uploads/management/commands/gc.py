@@ -3,14 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from processing import storage
+from processing.commands import QuickCommand
 from uploads import garbage
 from uploads.intake import incoming
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Remove files that no row refers to."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

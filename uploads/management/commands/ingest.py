@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from tqdm import tqdm
 
+from processing.commands import QuickCommand
 from processing.errors import MediaError
 from uploads import keeping
 
 
-class Command(BaseCommand):
+class Command(QuickCommand):
     help = "Import files; each is kept and queued, or refused with its reason on stderr."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
