@@ -27,8 +27,8 @@ LONGEST_LINE = 65_536  # bytes: what is longer is cut; ffprobe's longest lines a
 TAIL_LINES = 20
 TAIL_WIDTH = 200  # characters a line: 20 of them are 4 KiB, which fits in a log line and in a row
 MIB = 1 << 20
-# Media is made in the time that requests, uploads and whoever works at this machine leave. The child alone yields: the
-# worker that starts it holds rows and locks in between, for which requests wait.
+# Media is made in the time that requests, uploads and whoever works at this machine leave. A child yields to workers as
+# well: they hold rows and locks in between, for which requests wait.
 NICELY = ("nice", "-n", "10")
 
 # No variable of ours reaches the child, so a broken decoder finds no secret among them. Two malloc

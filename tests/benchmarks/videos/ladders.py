@@ -1,9 +1,9 @@
 """The ladder in parts against one process for each size, and against x264 alone.
 
-    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds] [parts] [all|wall|turns]
+    python -m tests.benchmarks.videos.ladders [seconds] [speed] [rounds] [parts] [all|wall|turns] [mbit]
 
 `wall` is the two that its target speaks of alone, two workers and one process for each size, and `turns` the ladder
-and x264 part by part: both of a film with as many bits as a telephone writes.
+and x264 part by part: both of a film of so many Mbit/s, or of as many as a telephone writes. `all` is of a light one.
 
 Variants take turns; each is measured in a process of its own: wall, CPU and the largest RSS of its
 children. Four workers are worked out from the times the parts took, as the machine may have fewer cores.
@@ -249,9 +249,10 @@ def show(found: dict) -> str:
 MEASURES = {"all": measure, "wall": measure_wall, "turns": measure_turns}
 
 if __name__ == "__main__":
-    seconds, speed, rounds, parts, what = [*sys.argv[1:], *("20", "veryfast", "1", "8", "all")[len(sys.argv) - 1 :]]
+    defaults = ("20", "veryfast", "1", "8", "all", str(PHONE))
+    seconds, speed, rounds, parts, what, mbit = [*sys.argv[1:], *defaults[len(sys.argv) - 1 :]]
     with tempfile.TemporaryDirectory() as scratch:
-        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30, mbit=0 if what == "all" else PHONE)
+        source = clip(Path(scratch, "clip.mp4"), int(seconds), (1920, 1080), 30, mbit=0 if what == "all" else int(mbit))
         found = MEASURES[what](source, Path(scratch), speed, int(rounds), int(parts))
     sys.stderr.write(show(found) if what == "all" else "")
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
