@@ -82,11 +82,11 @@ class Environment(BaseSettings):
     s3_access_key: str = Field("", alias="AWS_ACCESS_KEY_ID", description="empty: the machine's own role")
     s3_secret_key: str = Field("", alias="AWS_SECRET_ACCESS_KEY", repr=False, description="goes with it")
     s3_region: str = Field("us-east-1", alias="AWS_S3_REGION_NAME", description="region")
-    s3_direct: bool = Field(
-        False,
+    s3_direct: bool | None = Field(
+        None,
         alias="MEDIAWEB_S3_DIRECT",
-        description="the bucket lets our pages in (CORS: PUT from `MEDIAWEB_BASE_URL`, `ETag` exposed; `doctor` tries "
-        "it), and these send files of more than a part, 8 MiB, straight to it",
+        description="pages send files of more than a part, 8 MiB, straight to the bucket. Empty: where it lets them in "
+        "(CORS: PUT from `MEDIAWEB_BASE_URL`, `ETag` exposed), which it is asked every ten minutes, and by `doctor`",
     )
     accel: Annotated[str, AfterValidator(inner_location)] = Field(
         "",

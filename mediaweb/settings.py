@@ -162,7 +162,7 @@ STORAGES = {
     "default": {"local": local_storage, "s3": s3_storage}[ENV.storage](),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-S3_DIRECT = ENV.s3_direct and ENV.storage == "s3"
+S3_DIRECT = ENV.s3_direct if ENV.storage == "s3" else False  # None: as the bucket says
 ACCEL = ENV.accel
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

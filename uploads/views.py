@@ -2,6 +2,7 @@
 
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from processing.models import RunStatus
 from processing.standing import Lines
 from processing.templatetags.showing import sentence_of
 from uploads import keeping, listing
-from uploads.intake import direct, receiving
+from uploads.intake import direct, incoming, receiving
 from uploads.listing import Filters
 from uploads.models import Original
 from uploads.reach import mendable, visible
@@ -86,15 +87,23 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 def what_can_be_sent(request: HttpRequest) -> dict[str, Any]:
     """All the page needs to refuse a file before a byte of it is sent, and to go on with one that broke off."""
+    may_go_straight = direct.page_may_send(origin_of(request))
     return {
         "max_bytes": settings.MAX_UPLOAD_BYTES,
-        "direct_from": direct.page_sends_from(),
+        "may_go_straight": may_go_straight,
+        "part_bytes": incoming.part_size(),
         "quota_bytes": settings.QUOTA_BYTES,
         "free_bytes": max(0, keeping.room_for(request.user)),
         "sentences": sentences(),
         "signatures": [[(at, mark.hex()) for at, mark in signature.marks] for signature in SIGNATURES],
-        "unfinished": receiving.unfinished(request.user)[:IN_PROGRESS],
+        "unfinished": receiving.unfinished(request.user, may_go_straight=may_go_straight is not False)[:IN_PROGRESS],
     }
+
+
+def origin_of(request: HttpRequest) -> str:
+    """The page's, as its browser names it. Not every proxy tells us that it speaks TLS; our own address does."""
+    own, host = urlsplit(settings.OWN_URL), request.get_host()
+    return f"{own.scheme if host == own.netloc else request.scheme}://{host}"
 
 
 def sentences() -> dict[str, str]:

@@ -166,7 +166,8 @@ def folder_and_one_web(folder: Path) -> Iterator[Stage]:
 
 @contextmanager
 def store_and_two_webs(folder: Path, store: Store) -> Iterator[Stage]:
-    with running(Service(folder / "data", **store.with_new_bucket().environment())) as service:
+    by_tus = {"MEDIAWEB_S3_DIRECT": "false", **store.with_new_bucket().environment()}
+    with running(Service(folder / "data", **by_tus)) as service:
         other = OtherWeb(service)
         try:
             until(partial(answers, other.port), 30)

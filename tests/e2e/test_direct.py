@@ -41,7 +41,7 @@ def way(store: Store) -> Iterator[Line]:
 @pytest.fixture(scope="module")
 def service(make_service: Callable[..., Service], store: Store, way: Line) -> Service:
     place = {**store.environment(), "AWS_S3_ENDPOINT_URL": f"http://127.0.0.1:{way.port}"}
-    return make_service(**place, MEDIAWEB_S3_DIRECT="true", MEDIAWEB_QUOTA_BYTES=str(QUOTA))
+    return make_service(**place, MEDIAWEB_QUOTA_BYTES=str(QUOTA))
 
 
 @pytest.fixture
@@ -102,6 +102,8 @@ def eva(service: Service, web: Line, way: Line, browser: Browser, signed: Storag
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"http://127.0.0.1:{web.port}/")
+    # Each line to the web process is an origin of its own, and the store may be slow to answer for it.
+    until(lambda: page.reload() and page.locator("#zone[data-straight]").count())
     yield Eva(page, service)
     context.close()
     way.pace, way.cuts = 0, []

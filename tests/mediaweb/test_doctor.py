@@ -11,6 +11,9 @@ from mediaweb.management.commands import doctor
 from processing import worker
 from processing.pipelines import QUEUES
 from tests.outage import broker_away
+from tests.processing.test_cors import bucket
+from tests.processing.test_storage_s3 import settings_with
+from tests.swift.store import Store
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +101,26 @@ def test_doctor__leaves_nothing_in_the_storage(well):
 
 def test_doctor__says_for_every_check_how_to_mend_it():
     assert all(check.mend for check in doctor.CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("direct", "mark", "is_well"),
+    [
+        ("", "! bucket and pages: the bucket refuses pages of http", True),
+        ("true", "✕ bucket", False),
+        ("false", "✓", True),
+    ],
+)
+def test_doctor__a_bucket_that_shuts_pages_out_is_wrong_where_they_must_get_in(
+    settings, monkeypatch, direct, mark, is_well
+):
+    with bucket({}, {}) as address:
+        place = Store(address.removesuffix("/bucket/key"), "key", "secret", "bucket").environment()
+        made = settings_with(monkeypatch, MEDIAWEB_S3_DIRECT=direct, **place)
+        settings.STORAGES = {**settings.STORAGES, "default": made["STORAGES"]["default"]}
+        settings.S3_DIRECT = made["S3_DIRECT"]
+        out = StringIO()
+        [check] = [check for check in doctor.CHECKS if check.name == "bucket and pages"]
+        assert doctor.Command(stdout=out, no_color=True).report(check) == is_well
+    assert out.getvalue().startswith(mark)
+    assert ("give the bucket a CORS rule" in out.getvalue()) == (direct != "false")

@@ -208,24 +208,15 @@ def test_page__gives_up_as_often_as_it_likes(program, store):
     assert (unfinished(store), Upload.objects.count()) == (0, 0)
 
 
-def test_unfinished__is_shown_with_what_came_before_where_the_page_may_go_on_with_it(program, alice, settings):
+def test_unfinished__is_shown_with_what_came_before_where_the_page_may_go_on_with_it(program, alice):
     made = begin(program, 3 * PART, modified=1234)
     begin(program, 3 * PART)  # a program's
     program.post(f"{PLACE}/{made['id']}/parts/2")
-    assert not receiving.unfinished(alice)
-    settings.S3_DIRECT = True
-    [upload] = receiving.unfinished(alice)
+    assert not receiving.unfinished(alice, may_go_straight=False)
+    [upload] = receiving.unfinished(alice, may_go_straight=True)
     assert (str(upload.pk), upload.offset, upload.modified) == (made["id"], PART, "1234")
 
 
-def test_unfinished__is_shown_before_we_hear_of_a_part(program, alice, settings):
-    settings.S3_DIRECT = True
+def test_unfinished__is_shown_before_we_hear_of_a_part(program, alice):
     begin(program, 3 * PART, modified=1234)
-    assert [upload.offset for upload in receiving.unfinished(alice)] == [0]
-
-
-@pytest.mark.parametrize("is_on", [True, False])
-def test_page__is_told_from_where_on_it_sends_straight(client, alice, settings, is_on):
-    settings.S3_DIRECT = is_on
-    client.force_login(alice)
-    assert (f'data-direct-from="{PART + 1}"' in client.get("/").content.decode()) == is_on
+    assert [upload.offset for upload in receiving.unfinished(alice, may_go_straight=True)] == [0]

@@ -141,13 +141,16 @@ def look_at(receiver: Receiver) -> None:
     receiver.save()
 
 
-def page_sends_from() -> int | None:
-    """Bytes of a file from which on the page sends it straight to the store; None where it does not.
+def page_may_send(origin: str) -> bool | None:
+    """Whether a page of this origin may send straight to the store; None where the store has not said.
 
-    A smaller one is one request by tus, where this takes four, and its bytes are hashed on their way
-    rather than read back.
+    Then what is begun goes by tus, and what was begun straight can be gone on with.
     """
-    return incoming.part_size() + 1 if settings.S3_DIRECT else None
+    if settings.S3_DIRECT is None:
+        from processing import cors  # with S3's client, which files in a folder do not owe
+
+        return cors.lets_in(origin)
+    return settings.S3_DIRECT
 
 
 def is_offered() -> bool:

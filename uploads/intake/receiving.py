@@ -15,7 +15,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -85,13 +84,13 @@ def find(owner: Any, upload_id: UUID) -> Upload | None:
     return upload
 
 
-def unfinished(owner: Any) -> QuerySet[Upload]:
+def unfinished(owner: Any, *, may_go_straight: bool) -> QuerySet[Upload]:
     """This owner's uploads that the page can go on with, newest first. One that is whole ends by itself.
 
     By tus: those of which something has come. Straight to the store: those of the page alone, which says when the file
     was changed; a program's file it could not tell. Their first part may have come without our having heard of it.
     """
-    straight = Q(direct=True) & ~Q(metadata="") if settings.S3_DIRECT else Q(pk=None)
+    straight = Q(direct=True) & ~Q(metadata="") if may_go_straight else Q(pk=None)
     mine = Upload.objects.filter(Q(direct=False, offset__gt=0) | straight, owner=owner, original=None)
     open_ = mine.filter(expires_at__gt=now(), length__isnull=False).exclude(length=F("offset"))
     return open_.order_by("-created_at")

@@ -5,16 +5,17 @@ import AwsS3 from "@uppy/aws-s3";
 import Uppy from "@uppy/core";
 import { csrf, DELAYS, described, hold, isStraight, letGo, silent, terminate } from "./wire.js";
 
-const from = Number(document.getElementById("zone")?.dataset.directFrom ?? Infinity); // bytes: one more than a part has
+const { straight, partBytes } = document.getElementById("zone")?.dataset ?? {};
 const uppy = new Uppy({ logger: silent });
 const uploads = new Map(); // by Uppy's id of the file
 const line = [];
 let atOnce = 3;
 
-uppy.use(AwsS3, { limit: 0, shouldUseMultipart: true, getChunkSize: () => from - 1, signRequest: signed });
+uppy.use(AwsS3, { limit: 0, shouldUseMultipart: true, getChunkSize: () => Number(partBytes), signRequest: signed });
 
-// Whether `file` goes this way. `url`: of the upload that it goes on with.
-export const takes = (file, url) => (url ? isStraight(url) : file.size >= from);
+// Whether `file` goes this way. `url`: of the upload that it goes on with. One of no more than a part is one request by
+// tus, where this takes four, and is hashed on its way rather than read back.
+export const takes = (file, url) => (url ? isStraight(url) : straight !== undefined && file.size > Number(partBytes));
 export const has = (id) => uploads.has(id);
 
 class Upload {

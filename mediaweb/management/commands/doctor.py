@@ -18,9 +18,8 @@ from django.db.migrations.executor import MigrationExecutor
 from PIL import features
 from redis.exceptions import RedisError
 
-from mediaweb import cors
 from mediaweb.health import ask_database
-from processing import bridge, queues
+from processing import bridge, cors, queues, storage
 from processing.engines import fence
 from processing.pipelines import QUEUES
 
@@ -29,11 +28,12 @@ DISK_WANTED = 5 * 2**30  # an hour of phone video and what is made of it
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold. `find` returns what is wrong, or nothing."""
+    """One thing that should hold. `find` returns what is wrong, or nothing; `must_hold`, whether that is a fault."""
 
     name: str
     find: Callable[[], str]
     mend: str
+    must_hold: Callable[[], bool] = lambda: True
 
 
 def missing_programs() -> str:
@@ -80,7 +80,14 @@ def storage_unwritable() -> str:
 
 
 def pages_shut_out() -> str:
-    return cors.shut_out(f"originals/.doctor-{os.getpid()}") if settings.S3_DIRECT else ""
+    if settings.S3_DIRECT is False:
+        return ""
+    refusal = cors.shut_out(storage.bucket(), settings.OWN_URL)
+    return refusal if settings.S3_DIRECT else refusal and f"{refusal}, so large files come by the web process"
+
+
+def pages_must_get_in() -> bool:
+    return settings.S3_DIRECT is True
 
 
 def disk_full() -> str:
@@ -108,7 +115,8 @@ CHECKS: Sequence[Check] = (
         "bucket and pages",
         pages_shut_out,
         "give the bucket a CORS rule: AllowedOrigins MEDIAWEB_BASE_URL, AllowedMethods PUT, ExposeHeaders ETag; "
-        "or unset MEDIAWEB_S3_DIRECT",
+        "or set MEDIAWEB_S3_DIRECT=false",
+        pages_must_get_in,
     ),
     Check("disk", disk_full, "free some space, or set MEDIAWEB_DATA to a larger disk"),
     Check("pages", pages_unbuilt, "run: make setup"),
@@ -125,9 +133,10 @@ class Command(BaseCommand):
 
     def report(self, check: Check) -> bool:
         wrong = outcome(check)
-        mark = self.style.ERROR("✕") if wrong else self.style.SUCCESS("✓")
+        fails = bool(wrong) and check.must_hold()
+        mark = self.style.ERROR("✕") if fails else self.style.WARNING("!") if wrong else self.style.SUCCESS("✓")
         self.stdout.write(f"{mark} {check.name}" + (f": {wrong}\n    {check.mend}" if wrong else ""))
-        return not wrong
+        return not fails
 
 
 def outcome(check: Check) -> str:

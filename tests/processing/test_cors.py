@@ -1,4 +1,4 @@
-"""Whether the bucket lets our pages in, found as a browser finds it."""
+"""Whether the bucket lets pages in, found as a browser finds it."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mediaweb import cors
-from mediaweb.management.commands.doctor import pages_shut_out
+from processing import cors, storage
 from tests.processing.test_storage_s3 import settings_with
 from tests.swift.store import Store
 
-OPEN = {"Access-Control-Allow-Origin": "https://media.example", "Access-Control-Allow-Methods": "GET, PUT"}
+ORIGIN = "https://media.example"
+OPEN = {"Access-Control-Allow-Origin": ORIGIN, "Access-Control-Allow-Methods": "GET, PUT"}
 READABLE = {**OPEN, "Access-Control-Expose-Headers": "ETag"}
 
 
@@ -36,6 +36,9 @@ def bucket(preflight: Mapping[str, str], answer: Mapping[str, str]) -> Iterator[
             self.rfile.read(int(self.headers["Content-Length"]))
             self.say(200, answer)
 
+        def do_DELETE(self) -> None:
+            self.say(204, {})
+
         def say(self, status: int, headers: Mapping[str, str]) -> None:
             self.send_response(status)
             for name, value in {**headers, "Content-Length": "0"}.items():
@@ -53,7 +56,7 @@ def bucket(preflight: Mapping[str, str], answer: Mapping[str, str]) -> Iterator[
 
 
 def test_shut_out__finds_nothing_where_the_store_lets_pages_in_and_leaves_no_file(store):
-    assert cors.shut_out("originals/.doctor-1") == ""
+    assert cors.shut_out(storage.bucket(), ORIGIN) == ""
     assert store.keys_kept() == []
 
 
@@ -68,14 +71,8 @@ def test_shut_out__finds_nothing_where_the_store_lets_pages_in_and_leaves_no_fil
         ({**OPEN, "Access-Control-Allow-Origin": "*"}, {**READABLE, "Access-Control-Expose-Headers": "*"}, []),
     ],
 )
-def test_problems__are_those_a_browser_would_meet(settings, preflight, answer, found):
-    settings.OWN_URL = "https://media.example"
+def test_shut_out__by_what_a_browser_would_meet(preflight, answer, found):
     with bucket(preflight, answer) as address:
-        said = list(cors.problems(address))
+        said = [*cors.refusals(address, ORIGIN), *cors.hidings(address, ORIGIN)]
     assert len(said) == len(found)
     assert all(words in line for words, line in zip(found, said, strict=True))
-
-
-def test_doctor__asks_no_bucket_where_pages_do_not_send_there(settings):
-    settings.S3_DIRECT = False
-    assert pages_shut_out() == ""
