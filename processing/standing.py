@@ -40,9 +40,7 @@ Measures = Mapping[tuple[str, str], Measure]
 TIMES = 20
 # A read that took no longer is made anew for every upload: 8 ms of 50 open runs, 16 of 250, 65 of 4000, which is
 # more than all else that an upload costs.
-CHEAP = 0.01  # seconds of CPU
-# Such a read then is for one upload in some hundreds: who sends it waits for it, and those beside it for its Python.
-SELDOM = 200  # times as long as it took, until the next
+CHEAP = 0.01  # seconds
 # So many open jobs are played forward one by one, in 3 ms; more are summed up, and the many even out.
 PLAYED = 500
 
@@ -270,18 +268,19 @@ class Lines:
 
 
 class Spared:
-    """Lines for who can do without: where reading them takes long, hardly anybody waits for it."""
+    """Lines for who can do without: where reading them takes long, it takes a twentieth of a process's time."""
 
     def __init__(self) -> None:
         self.until = 0.0
 
     def read(self, runs: Iterable[Run]) -> Lines:
         """As `Lines.read`; or, for a while after that has taken long, lines in which nobody stands."""
-        if time.monotonic() < self.until:
+        begun = time.monotonic()
+        if begun < self.until:
             return Lines({}, {}, [], {}, {}, timezone.now(), foreseen={})
-        begun = time.thread_time()  # of this thread's own work: a core that others have is no long line
         lines = Lines.read(runs)
-        self.until = time.monotonic() + SELDOM * max(0.0, time.thread_time() - begun - CHEAP)
+        ended = time.monotonic()
+        self.until = ended + TIMES * max(0.0, ended - begun - CHEAP)
         return lines
 
 

@@ -84,7 +84,6 @@ def sums_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
     from processing import standing
 
     monkeypatch.setattr(standing, "TIMES", 0)
-    monkeypatch.setattr(standing, "SELDOM", 0)
     monkeypatch.setattr(standing.SUMS, "found", None)
 
 
