@@ -18,7 +18,7 @@ from django.db.utils import OperationalError
 # Seconds between asking and asking again; a transaction takes 5 to 30 ms. Who asks more often comes first, as a rule.
 ASK_EVERY = 0.005
 IN_HASTE = 0.001  # for a process that people wait for, and for who has waited a second
-PATIENCE = 1.0
+LONG = 1.0  # seconds of waiting
 PRIMARY = 0xFF  # of an error's code, what says its kind; the rest says why
 
 
@@ -56,7 +56,7 @@ class DatabaseWrapper(Stock):  # type: ignore[misc]
 
     def pause(self, waited: float) -> float:
         """Seconds until it asks again, having waited so long."""
-        return IN_HASTE if waited > PATIENCE else float(self.settings_dict.get("ASK_EVERY", ASK_EVERY))
+        return IN_HASTE if waited > LONG else float(self.settings_dict.get("ASK_EVERY", ASK_EVERY))
 
     def begun(self) -> bool:
         """Whether this connection holds the database now."""

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
 
 from mediaweb.desks import keep_connections
-from mediaweb.sqlite.base import IN_HASTE, PATIENCE
+from mediaweb.sqlite.base import IN_HASTE, LONG
 from tests.waiting import until
 
 pytestmark = [
@@ -111,7 +111,7 @@ def test_writer__waits_for_another_process_too(crew, impatient):
 
 def test_writer__of_a_web_process_asks_more_often_than_a_workers_until_that_has_waited_long(monkeypatch):
     settings, workers = connection.settings_dict, connection.pause(0.0)
-    assert connection.pause(PATIENCE + 0.1) == IN_HASTE, "nobody is kept waiting for ever"
+    assert connection.pause(LONG + 0.1) == IN_HASTE, "nobody is kept waiting for ever"
     monkeypatch.setitem(settings, "ASK_EVERY", workers)
     monkeypatch.setitem(settings, "CONN_MAX_AGE", settings["CONN_MAX_AGE"])
     keep_connections()
