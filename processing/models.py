@@ -36,12 +36,12 @@ class JobStatus(models.TextChoices):
 
 
 # What has succeeded waits again when one of its renditions is missing or too old (`runner.reprocess`),
-# and what is in line when a step that it needs is owed again.
+# and what is in line when a step that it needs is owed again. What has nothing to do succeeds as it waits (`idle`).
 COMES_FROM = {
     JobStatus.WAITING: (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED),
     JobStatus.QUEUED: (JobStatus.WAITING,),
     JobStatus.RUNNING: (JobStatus.QUEUED,),
-    JobStatus.SUCCEEDED: (JobStatus.RUNNING,),
+    JobStatus.SUCCEEDED: (JobStatus.WAITING, JobStatus.RUNNING),
     JobStatus.FAILED: (JobStatus.RUNNING,),
     JobStatus.CANCELED: (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING),
 }

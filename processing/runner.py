@@ -22,6 +22,7 @@ from processing import (
     doorbells,
     events,
     hands,
+    idle,
     last_words,
     lines,
     memory,
@@ -113,11 +114,12 @@ def go_on(run: Run) -> None:
 
 def queue_ready(run: Run, jobs: Sequence[Job]) -> None:
     """Queue what could begin, as far as its owner's window goes; the rest is held until others of it are begun."""
-    names = pipelines.ready(run.kind, {job.step for job in jobs if job.status != JobStatus.SUCCEEDED})
+    lines.describe(run, jobs)
+    idle.end(run, jobs)
+    names = pipelines.ready(run.kind, idle.undone(jobs))
     for job in jobs:
         if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.step not in names:
             job.move(JobStatus.WAITING)  # what it needs is owed again
-    lines.describe(run, jobs)
     lines.leave([job for job in jobs if job.is_held and job.step not in names])
     late = set(run.jobs.late().values_list("pk", flat=True)) if any(job.not_before for job in jobs) else set()
     waiting = [job for job in jobs if job.status == JobStatus.WAITING and job.pk not in late]
