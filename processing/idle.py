@@ -15,10 +15,9 @@ from processing.models import Job, JobStatus, Run
 def end(run: Run, jobs: Sequence[Job]) -> None:
     """Call done what of the run could begin now and is to make nothing. Call it inside `runner.changing`."""
     names = pipelines.ready(run.kind, undone(jobs))
-    waiting = [job for job in jobs if job.status == JobStatus.WAITING and job.step in names]
-    done = [job for job in waiting if is_idle(run, job) and call_done(run, job)]
-    if done:  # others may have waited for these alone
-        end(run, jobs)
+    for job in jobs:
+        if job.status == JobStatus.WAITING and job.step in names and is_idle(run, job):
+            call_done(run, job)
 
 
 def undone(jobs: Sequence[Job]) -> set[str]:
@@ -31,8 +30,8 @@ def is_idle(run: Run, job: Job) -> bool:
     return job.work == 0 and owed.to_make(run, pipelines.step_named(run.kind, job.step)) is None
 
 
-def call_done(run: Run, job: Job) -> bool:
-    """It has succeeded, and has left all that others wait for: nothing."""
+def call_done(run: Run, job: Job) -> None:
+    """It has succeeded without being tried, and has left all that others wait for: nothing."""
     leaves = pipelines.leaves_pieces(run.kind, pipelines.step_named(run.kind, job.step))
     done = {"progress": 1, "started_at": None, "finished_at": Now(), "held_at": None, "not_before": None}
-    return job.move(JobStatus.SUCCEEDED, **done, pieces=[] if leaves else None)
+    job.move(JobStatus.SUCCEEDED, **done, pieces=[] if leaves else None)

@@ -48,6 +48,20 @@ def test_steps_without_work__are_done_as_soon_as_it_is_known_what_the_film_is(si
     assert all(job.attempt == 0 and job.finished_at and job.progress == 1 for job in done)
 
 
+def test_steps_without_work__stay_done(silent: Run) -> None:
+    ended = dict(silent.jobs.filter(step__in=IDLE).values_list("step", "finished_at"))
+    runner.advance(silent.pk)
+    assert dict(silent.jobs.filter(step__in=IDLE).values_list("step", "finished_at")) == ended
+
+
+def test_job_that_a_worker_once_had__took_no_time_when_it_ends_without_one(silent: Run) -> None:
+    job = silent.jobs.get(step="audio")
+    Job.objects.filter(pk=job.pk).update(status=JobStatus.WAITING, started_at=silent.moved_at, attempt=1)
+    runner.advance(silent.pk)
+    job.refresh_from_db()
+    assert (job.status, job.seconds) == (JobStatus.SUCCEEDED, None)
+
+
 def test_film__is_ready_with_the_last_step_that_has_work(silent: Run) -> None:
     work()
     silent.refresh_from_db()
