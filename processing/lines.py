@@ -30,7 +30,8 @@ def describe(run: Run, jobs: Iterable[Job]) -> None:
     unsaid = [job for job in jobs if job.owner_id is None or (is_measured and job.work is None)]
     for job in unsaid:
         say(run, job)
-    Job.objects.bulk_update(unsaid, ("owner", "rank", "work"))
+    if unsaid:
+        Job.objects.bulk_update(unsaid, ("owner", "rank", "work"))
 
 
 def say(run: Run, job: Job) -> None:
@@ -55,15 +56,16 @@ def admitted(run: Run, ready: Sequence[Job]) -> list[Job]:
 
 
 def hold(jobs: Collection[Job]) -> None:
-    new = [job.pk for job in jobs if not job.held_at]
-    Job.objects.filter(pk__in=new).update(held_at=Now())
+    if new := [job.pk for job in jobs if not job.held_at]:
+        Job.objects.filter(pk__in=new).update(held_at=Now())
 
 
 def leave(jobs: Collection[Job]) -> None:
     """Hold these no longer: they could not begin."""
     for job in jobs:
         job.held_at = None
-    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(held_at=None)
+    if jobs:
+        Job.objects.filter(pk__in=[job.pk for job in jobs]).update(held_at=None)
 
 
 def room(owner: int | None, queue: str) -> int:
