@@ -128,9 +128,10 @@ def queue_ready(run: Run, jobs: Sequence[Job]) -> None:
     ready = sorted((job for job in waiting if job.step in names), key=lambda job: names.index(job.step))
     admitted = lines.admitted(run, ready)
     ring(run, [job for job in admitted if job.move(JobStatus.QUEUED, **lines.LISTED)])
-    for job in ready:
-        if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
-            let_in_after(job)
+    if lines.may_have_moved():
+        for job in ready:
+            if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
+                let_in_after(job)
 
 
 def ring(run: Run, jobs: list[Job]) -> None:
