@@ -71,8 +71,8 @@ def leave(jobs: Collection[Job]) -> None:
 
 def room(owner: int | None, queue: str) -> int:
     """How many more of this owner's jobs the list takes."""
-    listed = Job.objects.filter(owner=owner, queue=queue, status=JobStatus.QUEUED).count()
-    return max(0, WINDOW - int(listed))
+    listed = Job.objects.filter(owner=owner, queue=queue, status=JobStatus.QUEUED).values_list("pk")
+    return WINDOW - len(listed[:WINDOW])
 
 
 def may_have_moved() -> bool:
