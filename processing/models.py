@@ -1,5 +1,6 @@
 """The rows that are the truth: Run, Job, Rendition, Notice, Mailbox. A Job is the one state machine."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -96,6 +97,8 @@ class Run(ErrorRecorded):
     ready_at = models.DateTimeField(null=True)  # for the first time: from then on there is something to show
     # `pipelines.version` of when it last had everything; empty where it never had
     pipeline_version = models.CharField(max_length=12, blank=True)
+
+    first_jobs: "Sequence[Job]" = ()  # as `runner.start` left them, on the run that it gave
 
     class Meta:
         permissions = [

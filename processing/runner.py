@@ -59,22 +59,22 @@ def start(original: Any) -> Run:
     """Owe an original everything its kind gets. Call it in the transaction that keeps the original."""
     with transaction.atomic(savepoint=False):
         run = Run.objects.create(original=original, kind=original.kind)
-        owe(run, pipelines.PIPELINES[run.kind])
-        go_on(run)
+        run.first_jobs = owe(run, pipelines.PIPELINES[run.kind])
+        go_on(run, run.first_jobs)
     return run
 
 
 def owe_steps(run: Run) -> int:
     """A job for each step of the pipeline that the run has none of; how many."""
     have = set(run.jobs.values_list("step", flat=True))
-    return owe(run, [step for step in pipelines.PIPELINES[run.kind] if step.name not in have])
+    return len(owe(run, [step for step in pipelines.PIPELINES[run.kind] if step.name not in have]))
 
 
-def owe(run: Run, steps: Iterable[Step]) -> int:
+def owe(run: Run, steps: Iterable[Step]) -> list[Job]:
     new = [Job(run=run, step=step.name, queue=step.queue) for step in steps]
     for job in new:
         lines.say(run, job)
-    return len(Job.objects.bulk_create(new))
+    return list(Job.objects.bulk_create(new))
 
 
 def advance(run_id: int) -> None:
@@ -93,11 +93,15 @@ def changing(run_id: int) -> Iterator[Run]:
     with transaction.atomic():
         run = Run.locked(run_id)
         yield run
-        go_on(run)
+        go_on(run, jobs_of(run))
 
 
-def go_on(run: Run) -> None:
-    jobs = list(run.jobs.order_by("part", "pk"))  # all of them, once: the run's lock keeps them as they are
+def jobs_of(run: Run) -> list[Job]:
+    return list(run.jobs.order_by("part", "pk"))
+
+
+def go_on(run: Run, jobs: Sequence[Job]) -> None:
+    """`jobs` are all of the run's, read once: the run's lock keeps them as they are."""
     if run.cancel_wish:
         cancel_open(run, jobs)
     else:
@@ -105,7 +109,7 @@ def go_on(run: Run) -> None:
             let_in_after(job)
         parts.owe_pieces(run, jobs)
         if parts.owe_plan(run, jobs) and owe_steps(run):
-            jobs = list(run.jobs.order_by("part", "pk"))
+            jobs = jobs_of(run)
         queue_ready(run, jobs)
     if summary.write(run, jobs):
         publishing.withdraw(owed.unwanted(run))
@@ -126,9 +130,10 @@ def queue_ready(run: Run, jobs: Sequence[Job]) -> None:
     ready = sorted((job for job in waiting if job.step in names), key=lambda job: names.index(job.step))
     admitted = lines.admitted(run, ready)
     ring(run, [job for job in admitted if job.move(JobStatus.QUEUED, **lines.LISTED)])
-    for job in ready:
-        if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
-            let_in_after(job)
+    if lines.may_have_moved():
+        for job in ready:
+            if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
+                let_in_after(job)
 
 
 def ring(run: Run, jobs: list[Job]) -> None:

@@ -127,10 +127,10 @@ def test_seconds__hands_share_the_cores_of_their_machines(upload, monkeypatch):
     assert stand(originals[-1]).seconds == pytest.approx(6 * (INSPECT + RENDER), abs=0.1)
     monkeypatch.setattr(worker, "name", "videos@here/2")
     worker.be_present(["videos"], 2, cores=1)
-    assert queues.cores() == 1, "one machine, whatever number of workers"
+    assert queues.strength()[1] == 1, "one machine, whatever number of workers"
     monkeypatch.setattr(worker, "name", "images@there/3")
     worker.be_present(["images"], 2, cores=1)
-    assert queues.cores() == 2
+    assert queues.strength()[1] == 2
 
 
 def test_seconds__of_many_are_shared_among_hands_and_cores_too(upload, monkeypatch):
