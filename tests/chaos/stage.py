@@ -360,6 +360,8 @@ def set_up(
         for folder, size in ROOM.items():
             if mount(data / folder, size):
                 stack.callback(unmount, data / folder)
+        if not cluster:
+            stage.spare_migrating()
         stage.start()
         try:
             yield stage
