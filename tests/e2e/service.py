@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,11 +113,12 @@ class Service:
 
     def processes(self) -> list[psutil.Process]:
         """Every process that belongs to this service, and none of another's."""
-        return [process for process in psutil.process_iter() if belongs(process, str(self.data))]
+        return self.running()
 
     def running(self, *words: str) -> list[psutil.Process]:
         """The service's processes whose command holds all of these words."""
-        return [process for process in self.processes() if holds(process, words)]
+        # Tests ask again and again: environments of the few that it may be, and not of the whole machine.
+        return [each for each in psutil.process_iter() if holds(each, words) and belongs(each, str(self.data))]
 
     def kill(self, *words: str) -> int:
         """SIGKILL them; how many there were."""
@@ -151,7 +152,7 @@ def belongs(process: psutil.Process, data: str) -> bool:
 def holds(process: psutil.Process, words: Sequence[str]) -> bool:
     try:
         command = " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
     return all(word in command for word in words)
 
@@ -176,5 +177,14 @@ def files_of(original: dict[str, Any]) -> int:
 
 def all_final(client: httpx.Client, ids: Iterable[str]) -> list[dict[str, Any]]:
     """Their JSON, once every one of them has ended; empty before."""
-    states = [state(client, original_id) for original_id in ids]
-    return states if all(item["status"] in FINAL for item in states) else []
+    states = []
+    for original_id in ids:
+        states.append(state(client, original_id))
+        if states[-1]["status"] not in FINAL:
+            return []
+    return states
+
+
+def until_final(client: httpx.Client, ids: Collection[str], seconds: float = 20) -> list[dict[str, Any]]:
+    """Their JSON, when all have ended. It asks now and then: every answer takes of the cores that make them."""
+    return until(lambda: all_final(client, ids), seconds, every=0.1)
