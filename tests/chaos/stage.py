@@ -68,6 +68,10 @@ class Stage(Service):
         self.second.stop()
         return super().stop(with_signal)
 
+    def end(self) -> None:
+        self.second.stop()
+        super().end()
+
     @property
     def socket(self) -> Path:
         return embedded.broker_socket(self.data)
@@ -367,5 +371,4 @@ def set_up(
             yield stage
         finally:
             stage.mend()
-            if stage.process and stage.process.poll() is None:
-                stage.stop()
+            stage.end()
