@@ -82,7 +82,7 @@ def test_ping__result_comes_back_through_redis(service):
 
 def test_cancel__stops_the_encoder(service, clip):
     with service.client("alice") as client:
-        original_id = send(client, clip(60, "1280x720"), "long.mp4")
+        original_id = send(client, clip(30, "1280x720"), "long.mp4")
         until(lambda: service.running("ffmpeg", "libx264"), 40)
         assert client.post(f"/api/originals/{original_id}/cancel").status_code == 202
         until(lambda: not service.running("ffmpeg"), 10)

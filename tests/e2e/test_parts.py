@@ -63,7 +63,7 @@ def test_kill_a_worker_mid_film__costs_one_part(service, film):
         original_id = send(client, film, "film.mp4")
         until(lambda: stopped(service, SECOND), 60, every=0.001)
         [held] = [job for job in jobs(client, original_id) if job["status"] == "running" and SECOND in job["worker"]]
-        until(lambda: sum(job["status"] == "succeeded" for job in jobs(client, original_id)) >= 3, 30)
+        until(lambda: sum(job["status"] == "succeeded" for job in jobs(client, original_id)) >= 3, 30, every=0.1)
         before = {job["id"]: job["attempt"] for job in jobs(client, original_id) if job["status"] == "succeeded"}
         assert service.kill("worker", SECOND)
         until(lambda: not encoders(service, SECOND), 5)
