@@ -9,8 +9,10 @@ import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from itertools import cycle
 from typing import Any
 
+from asgiref.sync import ThreadSensitiveContext
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections, connections
@@ -26,6 +28,8 @@ LARGE = 1 << 20
 LARGE_DESKS = 8
 # Answered whatever the others wait for: a probe must not take a queue, or an outage elsewhere, for a dead process.
 PROBED = "/healthz"
+# Reads rows at every event, for hours, and so keeps a thread of its own for what Django does beside the answer.
+WATCHED = "/api/events"
 
 # Of one web process, to PostgreSQL: one for each thread that may hold one while it waits for a store, 16 of desks and
 # 16 that receive by tus. As many are open only while so much comes at once.
@@ -46,6 +50,16 @@ class Desks(ASGIHandler):
         self.desks = ThreadPoolExecutor(DESKS, thread_name_prefix="desk")
         self.large = ThreadPoolExecutor(LARGE_DESKS, thread_name_prefix="large")
         self.probes = ThreadPoolExecutor(1, thread_name_prefix="probe")
+        # Before and after an answer Django goes to a thread, which it makes for each request and ends with it: all
+        # others wait at the door meanwhile. Here it finds one that is there.
+        self.porters = cycle([ThreadPoolExecutor(1, thread_name_prefix="porter") for _ in range(DESKS)])
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == WATCHED:
+            await super().__call__(scope, receive, send)
+            return
+        async with ThreadSensitiveContext(executor=next(self.porters)):
+            await super().__call__(scope, receive, send)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         work = self.desks_for(request).submit(copy_context().run, answered, self, request)

@@ -22,9 +22,10 @@ STARTING = 9.0
 # Of a draft's picture in haste: its whole job is 11 % of the ladder of a 1080p film, of which decoding is 8.
 DRAFTED = 0.13
 # Two runs of ffprobe and one of ffmpeg, in seconds of what each unit then costs: megapixels decoded of a
-# stretch of film (poster 0.23 s at 360p, 0.69 at 1080p; preview 0.45 and 1.0), and megabytes copied
-# (0.31 s of 12 MB, 0.39 of 25).
+# stretch of film (poster 0.23 s at 360p, 0.69 at 1080p), and megabytes copied (0.31 s of 12 MB, 0.39 of 25).
 LOOKING, COPYING = 50.0, 100.0
+# A preview's own pictures are as many and as small whatever the film is: 0.45 s at 360p, 1.0 at 1080p.
+PREVIEWING = 75.0
 SOUNDING = 3.0  # seconds of sound: 10 s took 0.21, 30 s took 0.53
 PACKING = 25.0  # megabytes, for each rung: one took 0.4 s, four 1.4, and 2 MB more 0.03
 KEYFRAMES = 1 / 8  # of decoding all: what decoding keyframes alone costs
@@ -62,7 +63,16 @@ def draft(facts: Facts, part: Part | None) -> float:
 
 def stretch(facts: Facts, part: Part | None) -> float:
     """Of decoding two seconds in all: a few stretches of most videos. Megapixels decoded."""
-    return LOOKING + 2 * (facts.frame_rate or 0) * frame(facts)
+    return LOOKING + two_seconds(facts)
+
+
+def preview(facts: Facts, part: Part | None) -> float:
+    """Of decoding as much, and encoding it in small. Megapixels decoded."""
+    return PREVIEWING + two_seconds(facts)
+
+
+def two_seconds(facts: Facts) -> float:
+    return 2 * (facts.frame_rate or 0) * frame(facts)
 
 
 def keyframes(facts: Facts, part: Part | None) -> float:

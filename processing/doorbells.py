@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Collection, Iterator, Sequence
 
-from celery import chain, signature
+from celery import current_app, signature
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -35,8 +35,8 @@ def ring(run_id: int, jobs: Sequence[Job]) -> None:
     try:
         with silence.spared():
             for job in jobs:
-                bell = signature(TASKS[job.queue], (job.pk,), immutable=True)
-                chain(bell, last).apply_async(retry=False, ignore_result=True)
+                # As `chain(bell, last)` would send it, in half of the time.
+                current_app.send_task(TASKS[job.queue], (job.pk,), chain=[last], retry=False, ignore_result=True)
     except (OperationalError, RedisError) as error:
         log.warning("run %s: nobody could be told (%s); the sweep will try again", run_id, error)
 

@@ -14,6 +14,7 @@ from processing.pipelines import QUEUES
 HOUR, BARS = timedelta(hours=1), 30
 STRETCH = HOUR / BARS
 FAILED = Q(status=JobStatus.FAILED)
+ENDED = Q(status__in=(JobStatus.SUCCEEDED, JobStatus.FAILED), started_at__isnull=False)  # by a worker
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def last_hour() -> Mapping[str, Hour]:
     """The last hour of every queue: one query, of that hour's rows alone, counted where they lie."""
     now = timezone.now()
     rows = (
-        Job.objects.filter(status__in=(JobStatus.SUCCEEDED, JobStatus.FAILED), finished_at__gt=now - HOUR)
+        Job.objects.filter(ENDED, finished_at__gt=now - HOUR)
         .annotate(minute=TruncMinute("finished_at"))
         .values("queue", "minute")
         .annotate(done=Count("pk"), failed=Count("pk", filter=FAILED))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
+from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils.timezone import now
@@ -30,7 +31,8 @@ def describe(run: Run, jobs: Iterable[Job]) -> None:
     unsaid = [job for job in jobs if job.owner_id is None or (is_measured and job.work is None)]
     for job in unsaid:
         say(run, job)
-    Job.objects.bulk_update(unsaid, ("owner", "rank", "work"))
+    if unsaid:
+        Job.objects.bulk_update(unsaid, ("owner", "rank", "work"))
 
 
 def say(run: Run, job: Job) -> None:
@@ -41,7 +43,7 @@ def say(run: Run, job: Job) -> None:
 def admitted(run: Run, ready: Sequence[Job]) -> list[Job]:
     """Those of these ready jobs that may enter their lists now; the others are held.
 
-    The window is counted without a lock: who lets in at the same moment may exceed it by one each.
+    The window is counted without a lock: on PostgreSQL, who lets in at the same moment may exceed it by one each.
     """
     chosen: list[Job] = []
     for queue, jobs in groupby(sorted(ready, key=attrgetter("queue")), attrgetter("queue")):
@@ -55,21 +57,30 @@ def admitted(run: Run, ready: Sequence[Job]) -> list[Job]:
 
 
 def hold(jobs: Collection[Job]) -> None:
-    new = [job.pk for job in jobs if not job.held_at]
-    Job.objects.filter(pk__in=new).update(held_at=Now())
+    if new := [job.pk for job in jobs if not job.held_at]:
+        Job.objects.filter(pk__in=new).update(held_at=Now())
 
 
 def leave(jobs: Collection[Job]) -> None:
     """Hold these no longer: they could not begin."""
     for job in jobs:
         job.held_at = None
-    Job.objects.filter(pk__in=[job.pk for job in jobs]).update(held_at=None)
+    if jobs:
+        Job.objects.filter(pk__in=[job.pk for job in jobs]).update(held_at=None)
 
 
 def room(owner: int | None, queue: str) -> int:
     """How many more of this owner's jobs the list takes."""
-    listed = Job.objects.filter(owner=owner, queue=queue, status=JobStatus.QUEUED).count()
-    return max(0, WINDOW - int(listed))
+    listed = Job.objects.filter(owner=owner, queue=queue, status=JobStatus.QUEUED).values_list("pk")
+    return WINDOW - len(listed[:WINDOW])
+
+
+def may_have_moved() -> bool:
+    """Whether others may have left a list since this transaction counted it.
+
+    Not on SQLite: who has begun to write sees all that was committed, and keeps others from it until its own commit.
+    """
+    return connection.features.has_select_for_update
 
 
 def next_runs(owner: int | None, queue: str) -> list[int]:

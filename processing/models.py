@@ -1,5 +1,6 @@
 """The rows that are the truth: Run, Job, Rendition, Notice, Mailbox. A Job is the one state machine."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -36,12 +37,12 @@ class JobStatus(models.TextChoices):
 
 
 # What has succeeded waits again when one of its renditions is missing or too old (`runner.reprocess`),
-# and what is in line when a step that it needs is owed again.
+# and what is in line when a step that it needs is owed again. What has nothing to do succeeds as it waits (`idle`).
 COMES_FROM = {
     JobStatus.WAITING: (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED),
     JobStatus.QUEUED: (JobStatus.WAITING,),
     JobStatus.RUNNING: (JobStatus.QUEUED,),
-    JobStatus.SUCCEEDED: (JobStatus.RUNNING,),
+    JobStatus.SUCCEEDED: (JobStatus.WAITING, JobStatus.RUNNING),
     JobStatus.FAILED: (JobStatus.RUNNING,),
     JobStatus.CANCELED: (JobStatus.WAITING, JobStatus.QUEUED, JobStatus.RUNNING),
 }
@@ -96,6 +97,8 @@ class Run(ErrorRecorded):
     ready_at = models.DateTimeField(null=True)  # for the first time: from then on there is something to show
     # `pipelines.version` of when it last had everything; empty where it never had
     pipeline_version = models.CharField(max_length=12, blank=True)
+
+    first_jobs: "Sequence[Job]" = ()  # as `runner.start` left them, on the run that it gave
 
     class Meta:
         permissions = [

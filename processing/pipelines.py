@@ -43,8 +43,9 @@ class Step:
     owes to an original with these facts. `weight` is its share of the run's progress.
 
     `work` says how much of it such an original, or a part of it, takes, in units of the step's own;
-    `pace` is how many seconds a unit is taken to last until jobs have been measured. `memory` says how
-    many bytes a job holds at its peak.
+    `pace` is how many seconds a unit is taken to last until jobs have been measured. Where it may be little,
+    `turn` is what a hand spends on any such job beside it, in the same units: the claim, the record of what was
+    made, the way to the next. `memory` says how many bytes a job holds at its peak.
 
     A step `by_parts` is one job for each part that a video is cut into. `is_set` says that a step's
     files belong together: where one of them is missing or old, all are made again.
@@ -72,10 +73,17 @@ class Step:
     goes_first: bool = False
     work: Callable[[Facts, Part | None], float] = costs.one
     pace: float = 1
+    turn: float = 0
     memory: Callable[[Facts, Part | None], int] = costs.little
 
+    def units(self, facts: Facts, part: Part | None) -> float:
+        """All that such a job takes of a hand; 0 where there is nothing to do."""
+        work = self.work(facts, part)
+        return work + self.turn if work else 0.0
 
-# Paces were fitted with `costs`, on one thread; the first jobs correct them (`estimates.Measure`).
+
+# Paces were fitted with `costs`, on one thread; the first jobs correct them (`estimates.Measure`). Turns are what jobs
+# took beside their work, as the rows of a service said: 0.1 to 0.4 s, of two hands on each queue and two cores in all.
 PIPELINES: Mapping[str, tuple[Step, ...]] = {
     "image": (
         Step("inspect", sandboxed(images.inspect), "images", pace=0.17),
@@ -88,6 +96,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             weight=9,
             work=costs.pictures,
             pace=0.1,
+            turn=3,
             memory=costs.picture_bytes,
         ),
     ),
@@ -112,6 +121,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             weight=2,
             work=costs.draft,
             pace=cutting.ENCODING,
+            turn=15,
             works_for="package",
             told=draft_of,
             is_hasty=True,
@@ -126,6 +136,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             presets.poster,
             work=costs.stretch,
             pace=0.004,
+            turn=12,
             memory=costs.film_bytes,
             is_ready_without=True,
         ),
@@ -148,6 +159,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             weight=88,
             work=costs.ladder,
             pace=cutting.ENCODING,
+            turn=15,
             by_parts=True,
             works_for="package",
             told=presets.rungs,
@@ -162,6 +174,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             weight=2,
             work=costs.packing,
             pace=0.013,
+            turn=25,
             is_set=True,
             reads_original=False,
             goes_first=True,  # a second's work, behind which a film that is all but ready would wait for the next one's
@@ -174,6 +187,7 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             presets.storyboard,
             work=costs.keyframes,
             pace=0.0022,
+            turn=12,
             memory=costs.film_bytes,
             is_ready_without=True,
         ),
@@ -183,8 +197,9 @@ PIPELINES: Mapping[str, tuple[Step, ...]] = {
             "videos",
             ("inspect",),
             presets.preview,
-            work=costs.stretch,
-            pace=0.006,
+            work=costs.preview,
+            pace=0.005,
+            turn=60,
             memory=costs.film_bytes,
             is_ready_without=True,
         ),

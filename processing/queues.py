@@ -117,26 +117,31 @@ def workers(name: str) -> int | None:
     return None if said is None else len(said)
 
 
-def hands(name: str) -> int | None:
-    """Jobs of this queue that its living workers can do at once; None where Redis does not answer."""
-    said = presence(name)
-    return None if said is None else sum(said)
+def strength() -> tuple[dict[str, int], float]:
+    """The hands of every queue, and the cores of all machines that workers live on, in one look at Redis.
+
+    No hands, and cores without end, where no worker has said so, or Redis does not answer.
+    """
+    found = said("mediaweb:*") or {}
+    hands = {name: sum(below(f"mediaweb:worker:{name}:", found)) for name in QUEUES}
+    return hands, sum(below("mediaweb:cores:", found)) or inf
 
 
-def cores() -> float:
-    """The cores of all machines that workers live on; infinite where none has said, or Redis does not answer."""
-    return sum(said("mediaweb:cores:*") or ()) or inf
+def below(prefix: str, found: Mapping[str, int]) -> list[int]:
+    return [value for key, value in found.items() if key.startswith(prefix)]
 
 
 def presence(name: str) -> list[int] | None:
     """The hands of each worker that said within the last seconds that it takes from this queue."""
-    return said(f"mediaweb:worker:{name}:*")
+    found = said(f"mediaweb:worker:{name}:*")
+    return None if found is None else list(found.values())
 
 
-def said(pattern: str) -> list[int] | None:
-    """What living workers say under keys like this; None where Redis does not answer."""
+def said(pattern: str) -> dict[str, int] | None:
+    """What living workers say, by its keys, under those like this; None where Redis does not answer."""
     try:
         keys = list(connection().scan_iter(pattern, count=1000))
-        return [int(value) for value in connection().mget(keys) if value] if keys else []
+        values = connection().mget(keys) if keys else []
     except RedisError:
         return None
+    return {key.decode(): int(value) for key, value in zip(keys, values, strict=True) if value}

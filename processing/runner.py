@@ -22,6 +22,7 @@ from processing import (
     doorbells,
     events,
     hands,
+    idle,
     last_words,
     lines,
     memory,
@@ -58,22 +59,22 @@ def start(original: Any) -> Run:
     """Owe an original everything its kind gets. Call it in the transaction that keeps the original."""
     with transaction.atomic(savepoint=False):
         run = Run.objects.create(original=original, kind=original.kind)
-        owe(run, pipelines.PIPELINES[run.kind])
-        go_on(run)
+        run.first_jobs = owe(run, pipelines.PIPELINES[run.kind])
+        go_on(run, run.first_jobs)
     return run
 
 
 def owe_steps(run: Run) -> int:
     """A job for each step of the pipeline that the run has none of; how many."""
     have = set(run.jobs.values_list("step", flat=True))
-    return owe(run, [step for step in pipelines.PIPELINES[run.kind] if step.name not in have])
+    return len(owe(run, [step for step in pipelines.PIPELINES[run.kind] if step.name not in have]))
 
 
-def owe(run: Run, steps: Iterable[Step]) -> int:
+def owe(run: Run, steps: Iterable[Step]) -> list[Job]:
     new = [Job(run=run, step=step.name, queue=step.queue) for step in steps]
     for job in new:
         lines.say(run, job)
-    return len(Job.objects.bulk_create(new))
+    return list(Job.objects.bulk_create(new))
 
 
 def advance(run_id: int) -> None:
@@ -92,11 +93,15 @@ def changing(run_id: int) -> Iterator[Run]:
     with transaction.atomic():
         run = Run.locked(run_id)
         yield run
-        go_on(run)
+        go_on(run, jobs_of(run))
 
 
-def go_on(run: Run) -> None:
-    jobs = list(run.jobs.order_by("part", "pk"))  # all of them, once: the run's lock keeps them as they are
+def jobs_of(run: Run) -> list[Job]:
+    return list(run.jobs.order_by("part", "pk"))
+
+
+def go_on(run: Run, jobs: Sequence[Job]) -> None:
+    """`jobs` are all of the run's, read once: the run's lock keeps them as they are."""
     if run.cancel_wish:
         cancel_open(run, jobs)
     else:
@@ -104,7 +109,7 @@ def go_on(run: Run) -> None:
             let_in_after(job)
         parts.owe_pieces(run, jobs)
         if parts.owe_plan(run, jobs) and owe_steps(run):
-            jobs = list(run.jobs.order_by("part", "pk"))
+            jobs = jobs_of(run)
         queue_ready(run, jobs)
     if summary.write(run, jobs):
         publishing.withdraw(owed.unwanted(run))
@@ -113,20 +118,22 @@ def go_on(run: Run) -> None:
 
 def queue_ready(run: Run, jobs: Sequence[Job]) -> None:
     """Queue what could begin, as far as its owner's window goes; the rest is held until others of it are begun."""
-    names = pipelines.ready(run.kind, {job.step for job in jobs if job.status != JobStatus.SUCCEEDED})
+    lines.describe(run, jobs)
+    idle.end(run, jobs)
+    names = pipelines.ready(run.kind, idle.undone(jobs))
     for job in jobs:
         if job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.step not in names:
             job.move(JobStatus.WAITING)  # what it needs is owed again
-    lines.describe(run, jobs)
     lines.leave([job for job in jobs if job.is_held and job.step not in names])
     late = set(run.jobs.late().values_list("pk", flat=True)) if any(job.not_before for job in jobs) else set()
     waiting = [job for job in jobs if job.status == JobStatus.WAITING and job.pk not in late]
     ready = sorted((job for job in waiting if job.step in names), key=lambda job: names.index(job.step))
     admitted = lines.admitted(run, ready)
     ring(run, [job for job in admitted if job.move(JobStatus.QUEUED, **lines.LISTED)])
-    for job in ready:
-        if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
-            let_in_after(job)
+    if lines.may_have_moved():
+        for job in ready:
+            if job not in admitted and job.held_at is None:  # room may have come while nobody could see it held
+                let_in_after(job)
 
 
 def ring(run: Run, jobs: list[Job]) -> None:

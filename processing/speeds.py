@@ -41,4 +41,4 @@ def work_of(run: Run, job: Job) -> float | None:
     """How much work the job is; None where nobody has measured its original yet, or knows its step any longer."""
     facts = owed.facts_of(run.original)
     steps = {step.name: step for step in pipelines.PIPELINES[run.kind]}
-    return steps[job.step].work(facts, parts.part_of(job)) if facts and job.step in steps else None
+    return steps[job.step].units(facts, parts.part_of(job)) if facts and job.step in steps else None

@@ -20,7 +20,7 @@ from uploads.document import DocumentedAPI
 from uploads.idempotency import idempotent
 from uploads.intake import multipart
 from uploads.reach import mendable, visible
-from uploads.representation import OriginalOut, originals, represent
+from uploads.representation import OriginalOut, originals, represent, represent_new
 from uploads.sharing import api as sharing
 from uploads.throttling import Rate
 from uploads.webhooks import api as webhooks
@@ -69,9 +69,10 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut
     `queue_position` and `eta_seconds` may be null in this answer: ask for the original, or watch it.
     """
     original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
-    row = originals().get(pk=original.pk)
-    answer = represent(row, SPARED.read([row.run]), request.build_absolute_uri)
-    return Status(200 if original.was_there else 201, answer)
+    if original.was_there:
+        row = originals().get(pk=original.pk)
+        return Status(200, represent(row, SPARED.read([row.run]), request.build_absolute_uri))
+    return Status(201, represent_new(original, SPARED.read([original.run]), request.build_absolute_uri))
 
 
 @api.get("/originals", response=OriginalPage, summary="List originals")

@@ -17,10 +17,10 @@ class Token(HttpBearer):
     """`Authorization: Bearer TOKEN`, as `manage.py api_token` prints it."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:
-        found = ApiToken.bearer(token)
-        if found:
-            request.user = found.user
-        return found and found.user
+        user = ApiToken.bearer(token)
+        if user:
+            request.user = user
+        return user
 
 
 CALLERS = [Token(), SessionAuth()]

@@ -1,7 +1,7 @@
 """An original as JSON: the same for the API, the event stream and the pages."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from django.db.models import Prefetch, QuerySet
 from ninja import Field, Schema
 
 from processing.models import Job, Rendition, Run
-from processing.standing import Lines
+from processing.standing import Lines, Standing
 from uploads import playing
 from uploads.models import Original
 
@@ -109,9 +109,23 @@ def originals() -> QuerySet[Original]:
 
 def represent(original: Original, lines: Lines, absolute: Callable[[str], str] = str) -> OriginalOut:
     """The original's JSON, as the lines stand. `absolute` makes a full address of one that begins with a slash."""
+    jobs, renditions = list(original.run.jobs.all()), list(original.renditions.all())
+    return drawn_up(original, jobs, renditions, lines.of(original.run), absolute)
+
+
+def represent_new(original: Original, lines: Lines, absolute: Callable[[str], str] = str) -> OriginalOut:
+    """The JSON of one that has just been written down, as it was then: its rows need not be read again."""
+    return drawn_up(original, original.run.first_jobs, (), lines.of(original.run), absolute)
+
+
+def drawn_up(
+    original: Original,
+    jobs: Iterable[Job],
+    renditions: Sequence[Rendition],
+    standing: Standing,
+    absolute: Callable[[str], str],
+) -> OriginalOut:
     run = original.run
-    standing = lines.of(run)
-    jobs = list(run.jobs.all())
     return OriginalOut(
         **{name: getattr(original, name) for name in PLAIN},
         status=run.status,
@@ -124,9 +138,9 @@ def represent(original: Original, lines: Lines, absolute: Callable[[str], str] =
         facts=FactsOut(**original.facts) if original.facts else None,
         placeholder=original.placeholder,
         colour=original.colour,
-        srcset=srcset(stills(original), absolute),
+        srcset=srcset(stills(renditions), absolute),
         jobs=[job_out(job) for job in jobs],
-        renditions=[rendition_out(item, companions(original, item), absolute) for item in main_files(original)],
+        renditions=[rendition_out(item, companions(renditions, item), absolute) for item in main_files(renditions)],
     )
 
 
@@ -141,13 +155,13 @@ def error_out(row: Run | Job) -> ErrorOut | None:
     return ErrorOut(code=row.error_code, message=row.error_message, details=row.error_details)
 
 
-def main_files(original: Original) -> list[Rendition]:
+def main_files(renditions: Iterable[Rendition]) -> list[Rendition]:
     """The files that presets are known by, without their companions."""
-    return [item for item in original.renditions.all() if not item.name]
+    return [item for item in renditions if not item.name]
 
 
-def companions(original: Original, rendition: Rendition) -> list[Rendition]:
-    return [item for item in original.renditions.all() if item.name and item.preset == rendition.preset]
+def companions(renditions: Iterable[Rendition], rendition: Rendition) -> list[Rendition]:
+    return [item for item in renditions if item.name and item.preset == rendition.preset]
 
 
 def rendition_out(rendition: Rendition, files: Iterable[Rendition], absolute: Callable[[str], str]) -> RenditionOut:
@@ -161,9 +175,9 @@ def file_out(companion: Rendition, absolute: Callable[[str], str]) -> FileOut:
     return FileOut(**plain, url=absolute(playing.address(companion)))
 
 
-def stills(original: Original) -> list[Rendition]:
+def stills(renditions: Iterable[Rendition]) -> list[Rendition]:
     """The pictures a browser may choose among, smallest first: WebP sizes, or a video's poster."""
-    found = [item for item in original.renditions.all() if re.fullmatch(r"webp-\d+|poster", item.preset)]
+    found = [item for item in renditions if re.fullmatch(r"webp-\d+|poster", item.preset)]
     return sorted(found, key=lambda item: item.width)
 
 

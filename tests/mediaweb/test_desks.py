@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -68,6 +69,28 @@ def test_line__is_answered_by_a_few_threads():
     answers = asyncio.run(go())
     assert {answer.status_code for answer in answers} == {200}
     assert (counter.begun, counter.most) == (desks.DESKS * 3, desks.DESKS)
+
+
+def test_line__makes_no_thread_for_a_request():
+    async def go() -> None:
+        async with client() as asking:
+            for _ in range(desks.DESKS * 2):
+                assert (await asking.get("/work")).status_code == 200
+
+    seen = set[str]()
+
+    def note(**_: Any) -> None:
+        seen.add(threading.current_thread().name.partition("_")[0])
+
+    counter.door.set()
+    request_started.connect(note)
+    request_finished.connect(note)
+    try:
+        asyncio.run(go())
+    finally:
+        request_started.disconnect(note)
+        request_finished.disconnect(note)
+    assert seen == {"porter"}
 
 
 def test_line__holds_up_no_probe():

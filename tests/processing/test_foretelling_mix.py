@@ -45,7 +45,7 @@ class Service:
         run = Run(pk=number, kind=facts.kind, status=RunStatus.PROCESSING)
         return [
             Job(pk=100 * number + place, run=run, step=step.name, queue=step.queue, owner_id=number % 2,
-                work=step.work(facts, None))
+                work=step.units(facts, None))
             for place, step in enumerate(pipelines.PIPELINES[facts.kind])
         ]  # fmt: skip
 

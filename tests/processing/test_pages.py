@@ -378,6 +378,7 @@ def ended(run, status, minutes, count=1, queue="videos"):
             part=Job.objects.count() + number,
             queue=queue,
             status=status,
+            started_at=timezone.now() - timedelta(minutes=minutes + 1),
             finished_at=timezone.now() - timedelta(minutes=minutes),
         )
         for number in range(count)

@@ -60,7 +60,7 @@ def test_film__parts_fetch_their_bytes_alone_and_all_is_ready(store: Store, sett
     parts = Job.objects.filter(step="ladder")
     assert len(fetched) == parts.count() >= 4
     assert all(came == planned < len(film) * 0.6 for came, planned in fetched), (fetched, len(film))
-    assert set(Job.objects.values_list("attempt", flat=True)) == {1}
+    assert set(Job.objects.exclude(work=0).values_list("attempt", flat=True)) == {1}
     keys = {key for key in store.keys_kept() if not key.startswith("originals/")}
     assert keys == set(original.renditions.values_list("key", flat=True)), "no piece is left"
     kinds = dict(original.renditions.exclude(name="").values_list("name", "content_type"))
@@ -81,4 +81,4 @@ def test_part__gets_the_whole_file_before_it_is_called_damaged(store, studio, up
     assert Run.objects.get().status == RunStatus.READY
     assert studio.log.count("ladder 1") == 2
     assert studio.log.count("ladder 2") == 1
-    assert set(Job.objects.values_list("attempt", flat=True)) == {1}
+    assert set(Job.objects.exclude(work=0).values_list("attempt", flat=True)) == {1}

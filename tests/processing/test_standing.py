@@ -127,10 +127,10 @@ def test_seconds__hands_share_the_cores_of_their_machines(upload, monkeypatch):
     assert stand(originals[-1]).seconds == pytest.approx(6 * (INSPECT + RENDER), abs=0.1)
     monkeypatch.setattr(worker, "name", "videos@here/2")
     worker.be_present(["videos"], 2, cores=1)
-    assert queues.cores() == 1, "one machine, whatever number of workers"
+    assert queues.strength()[1] == 1, "one machine, whatever number of workers"
     monkeypatch.setattr(worker, "name", "images@there/3")
     worker.be_present(["images"], 2, cores=1)
-    assert queues.cores() == 2
+    assert queues.strength()[1] == 2
 
 
 def test_seconds__of_many_are_shared_among_hands_and_cores_too(upload, monkeypatch):
@@ -221,17 +221,48 @@ def test_learn__counts_the_seconds_of_a_core(upload, monkeypatch):
     assert speeds.measured()["images", "inspect"].pace == pytest.approx(3 * 2 / 4)
 
 
-def test_learn__counts_from_when_its_hand_was_free(upload):
-    before, done = (job(upload()) for _ in range(2))
+@pytest.mark.parametrize(
+    ("queued", "freed", "seconds"),
+    [
+        pytest.param(5, (1,), 4, id="the hand was idle for a second"),
+        pytest.param(0.5, (1,), 3.5, id="half of it without a job"),
+        pytest.param(5, (60,), 3, id="for longer there was nothing to do"),
+        pytest.param(5, (1.5, 1), 4.5, id="of two hands the one that was free for longer"),
+        pytest.param(5, (-1,), 3, id="the other hand's job ended while it was at work"),
+    ],
+)
+def test_learn__counts_from_when_hand_and_job_were_there_for_each_other(upload, queued, freed, seconds):
+    *before, done = (job(upload()) for _ in range(1 + len(freed)))
     begun = now()
-    worker = "images@here/1"
-    Job.objects.filter(pk=before.pk).update(worker=worker, finished_at=begun - timedelta(seconds=1))
-    times = {"started_at": begun, "finished_at": begun + timedelta(seconds=3)}
-    Job.objects.filter(pk=done.pk).update(**times, work=1, worker=worker)
-    done.refresh_from_db()
+    for other, ago in zip(before, freed, strict=True):
+        was_at_work(other, begun - timedelta(seconds=90), begun - timedelta(seconds=ago), worker="images@here/1")
+    asked = begun - timedelta(seconds=queued)
+    was_at_work(done, begun, begun + timedelta(seconds=3), queued_at=asked, worker="images@here/1")
+    assert learned(done) == pytest.approx(seconds)
+
+
+def test_learn__the_moment_between_two_jobs_of_another_hand_is_not_free(upload, monkeypatch):
+    """As what is foretold takes each hand to be at work for as long as its list is not empty."""
+    monkeypatch.setattr(hands, "cores", lambda: 1)
+    first, second, done = (job(upload()) for _ in range(3))
+    begun = now()
+    for other, began, ended in ((first, 0, 2), (second, 3, 4)):
+        moments = (begun + timedelta(seconds=seconds) for seconds in (began, ended))
+        was_at_work(other, *moments, queued_at=begun, worker="videos@here/1")
+    was_at_work(done, begun, begun + timedelta(seconds=4), queued_at=begun, worker="images@here/2")
+    assert learned(done) == pytest.approx(4 / 2)
+
+
+def was_at_work(of, began, ended, **more):
+    Job.objects.filter(pk=of.pk).update(started_at=began, finished_at=ended, work=1, **more)
+    of.refresh_from_db()
+
+
+def learned(done):
+    """The pace of its step, of this job alone."""
     Speed.objects.filter(step="inspect").delete()
     speeds.learn(done)
-    assert speeds.measured()["images", "inspect"].pace == pytest.approx(4)
+    return speeds.measured()["images", "inspect"].pace
 
 
 def test_learn__a_job_beside_it_for_a_while_took_half_of_that_while(upload, monkeypatch):

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection as database
 from django.test import AsyncClient, AsyncRequestFactory, Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from processing import events, storage, worker
+from processing import events, lines, storage, worker
 from processing.bridge import connection
 from processing.models import Job, JobStatus, Run, RunStatus
-from tests.conftest import photo_bytes
+from tests.conftest import fresh, photo_bytes
 from tests.outage import broker_away
 from uploads import api
 from uploads.models import ApiToken, Original
@@ -85,6 +87,30 @@ def test_upload__answers_with_the_original(program):
 def test_upload__has_every_documented_field(program):
     body = program.post(LIST, photo_file()).json()
     assert set(body) == FIELDS
+
+
+@pytest.mark.parametrize("already", [0, lines.WINDOW], ids=["listed", "held"])
+@pytest.mark.parametrize("data", [photo_bytes(), b"\0\0\0\x18ftypmp42" + bytes(16)], ids=["photo", "film"])
+def test_upload__answers_what_the_rows_say(program, upload, data, already):
+    for number in range(already):
+        upload(fresh(data), str(number))
+    answer = program.post(LIST, photo_file(data))
+    assert answer.status_code == 201
+    assert answer.json() == program.get(f"{LIST}/{answer.json()['id']}").json()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("already", "statements"), [(1, 11), (lines.WINDOW, 10)], ids=["listed", "held"])
+def test_upload__costs_few_statements(program, upload, already, statements):
+    """Of a web process's time most goes into putting them into words; BEGIN and COMMIT, which cost little, apart."""
+    for _ in range(already):
+        upload()
+    with CaptureQueriesContext(database) as seen:
+        assert program.post(LIST, photo_file()).status_code == 201
+    asked = [query["sql"] for query in seen.captured_queries if query["sql"].split()[0] not in {"BEGIN", "COMMIT"}]
+    # The owner's row is locked, and where the window is full, it is counted once more.
+    more = (1 + (already == lines.WINDOW)) if database.features.has_select_for_update else 0
+    assert len(asked) == statements + more, "\n".join(asked)
 
 
 def test_upload__of_the_same_bytes_is_the_original_there_is(program):

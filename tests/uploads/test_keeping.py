@@ -84,6 +84,15 @@ def test_twin__same_bytes_give_the_original_there_is(upload, bob):
 
 
 @commits
+def test_twin__of_a_large_file_is_found_before_that_is_put_away(upload, monkeypatch):
+    data = photo_bytes()
+    first = upload(data)
+    monkeypatch.setattr(keeping, "QUICKLY_KEPT", len(data) - 1)
+    monkeypatch.setattr(storage, "keep", None)
+    assert upload(data).pk == first.pk
+
+
+@commits
 def test_twin__that_is_ready_is_not_made_again(upload):
     data = photo_bytes()
     first = upload(data)
