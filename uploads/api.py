@@ -72,7 +72,7 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut
     if original.was_there:
         row = originals().get(pk=original.pk)
         return Status(200, represent(row, SPARED.read([row.run]), request.build_absolute_uri))
-    return Status(201, represent_new(original, SPARED.read([original.run]), request.build_absolute_uri))
+    return Status(201, represent_new(original, SPARED.read([original.run])))
 
 
 @api.get("/originals", response=OriginalPage, summary="List originals")

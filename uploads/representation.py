@@ -1,7 +1,7 @@
 """An original as JSON: the same for the API, the event stream and the pages."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from django.db.models import Prefetch, QuerySet
 from ninja import Field, Schema
 
 from processing.models import Job, Rendition, Run
-from processing.standing import Lines, Standing
+from processing.standing import Lines
 from uploads import playing
 from uploads.models import Original
 
@@ -109,23 +109,19 @@ def originals() -> QuerySet[Original]:
 
 def represent(original: Original, lines: Lines, absolute: Callable[[str], str] = str) -> OriginalOut:
     """The original's JSON, as the lines stand. `absolute` makes a full address of one that begins with a slash."""
-    jobs, renditions = list(original.run.jobs.all()), list(original.renditions.all())
-    return drawn_up(original, jobs, renditions, lines.of(original.run), absolute)
+    renditions = [rendition_out(item, companions(original, item), absolute) for item in main_files(original)]
+    found = srcset(stills(original), absolute)
+    return drawn_up(original, original.run.jobs.all(), lines, srcset=found, renditions=renditions)
 
 
-def represent_new(original: Original, lines: Lines, absolute: Callable[[str], str] = str) -> OriginalOut:
+def represent_new(original: Original, lines: Lines) -> OriginalOut:
     """The JSON of one that has just been written down, as it was then: its rows need not be read again."""
-    return drawn_up(original, original.run.first_jobs, (), lines.of(original.run), absolute)
+    return drawn_up(original, original.run.first_jobs, lines, srcset="", renditions=[])
 
 
-def drawn_up(
-    original: Original,
-    jobs: Iterable[Job],
-    renditions: Sequence[Rendition],
-    standing: Standing,
-    absolute: Callable[[str], str],
-) -> OriginalOut:
+def drawn_up(original: Original, jobs: Iterable[Job], lines: Lines, **files: Any) -> OriginalOut:
     run = original.run
+    standing = lines.of(run)
     return OriginalOut(
         **{name: getattr(original, name) for name in PLAIN},
         status=run.status,
@@ -138,9 +134,8 @@ def drawn_up(
         facts=FactsOut(**original.facts) if original.facts else None,
         placeholder=original.placeholder,
         colour=original.colour,
-        srcset=srcset(stills(renditions), absolute),
         jobs=[job_out(job) for job in jobs],
-        renditions=[rendition_out(item, companions(renditions, item), absolute) for item in main_files(renditions)],
+        **files,
     )
 
 
@@ -155,13 +150,13 @@ def error_out(row: Run | Job) -> ErrorOut | None:
     return ErrorOut(code=row.error_code, message=row.error_message, details=row.error_details)
 
 
-def main_files(renditions: Iterable[Rendition]) -> list[Rendition]:
+def main_files(original: Original) -> list[Rendition]:
     """The files that presets are known by, without their companions."""
-    return [item for item in renditions if not item.name]
+    return [item for item in original.renditions.all() if not item.name]
 
 
-def companions(renditions: Iterable[Rendition], rendition: Rendition) -> list[Rendition]:
-    return [item for item in renditions if item.name and item.preset == rendition.preset]
+def companions(original: Original, rendition: Rendition) -> list[Rendition]:
+    return [item for item in original.renditions.all() if item.name and item.preset == rendition.preset]
 
 
 def rendition_out(rendition: Rendition, files: Iterable[Rendition], absolute: Callable[[str], str]) -> RenditionOut:
@@ -175,9 +170,9 @@ def file_out(companion: Rendition, absolute: Callable[[str], str]) -> FileOut:
     return FileOut(**plain, url=absolute(playing.address(companion)))
 
 
-def stills(renditions: Iterable[Rendition]) -> list[Rendition]:
+def stills(original: Original) -> list[Rendition]:
     """The pictures a browser may choose among, smallest first: WebP sizes, or a video's poster."""
-    found = [item for item in renditions if re.fullmatch(r"webp-\d+|poster", item.preset)]
+    found = [item for item in original.renditions.all() if re.fullmatch(r"webp-\d+|poster", item.preset)]
     return sorted(found, key=lambda item: item.width)
 
 

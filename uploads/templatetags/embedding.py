@@ -34,7 +34,7 @@ def snippet(context: dict[str, Any], original: Original, links: Sequence[Share])
 
 
 def picture(original: Original, address: Callable[[Rendition], str]) -> str:
-    sizes = stills(original.renditions.all())
+    sizes = stills(original)
     if not sizes:
         return ""
     plain = named(original, "jpeg-1280") or sizes[-1]

@@ -32,7 +32,7 @@ def previews(context: dict[str, Any], original: Original) -> dict[str, Any]:
     share, absolute = context["share"], context["request"].build_absolute_uri
     if not share.is_public:
         return {}
-    sizes = stills(original.renditions.all())
+    sizes = stills(original)
     picture = named(original, "jpeg-1280") or (sizes[-1] if sizes else None)  # not every messenger reads WebP
     film = next(iter(playable(original)), None)
     return {
@@ -48,8 +48,7 @@ def previews(context: dict[str, Any], original: Original) -> dict[str, Any]:
 @register.filter
 def offered(original: Original) -> list[Rendition]:
     """The files that are worth saving, largest first."""
-    files = main_files(original.renditions.all())
-    found = [item for item in files if item.preset not in ASIDE and not playing.is_text(item)]
+    found = [item for item in main_files(original) if item.preset not in ASIDE and not playing.is_text(item)]
     return sorted(found, key=lambda item: (-item.width, -item.bytes))
 
 

@@ -30,7 +30,7 @@ def ratio(original: Original) -> str:
 @register.filter
 def animation(original: Original) -> Rendition | None:
     """What moves of an animated picture: the MP4 where there is one, as it is the lightest."""
-    found = {item.preset: item for item in main_files(original.renditions.all())}
+    found = {item.preset: item for item in main_files(original)}
     return found.get(LOOP.name) or found.get(ANIMATED.name)
 
 
