@@ -68,6 +68,10 @@ class Stage(Service):
         self.second.stop()
         return super().stop(with_signal)
 
+    def end(self) -> None:
+        self.second.stop()
+        super().end()
+
     @property
     def socket(self) -> Path:
         return embedded.broker_socket(self.data)
@@ -360,10 +364,11 @@ def set_up(
         for folder, size in ROOM.items():
             if mount(data / folder, size):
                 stack.callback(unmount, data / folder)
+        if not cluster:
+            stage.spare_migrating()
         stage.start()
         try:
             yield stage
         finally:
             stage.mend()
-            if stage.process and stage.process.poll() is None:
-                stage.stop()
+            stage.end()

@@ -29,8 +29,10 @@ def started_in(factory: pytest.TempPathFactory) -> Iterator[Callable[..., Servic
     """Start services, until the end of whose they are: one that nobody needs would still sweep and listen."""
     with ExitStack() as started:
 
-        def make(**environment: str) -> Service:
+        def make(*, from_nothing: bool = False, **environment: str) -> Service:
             service = Service(factory.mktemp("service") / "data", **environment)
+            if not from_nothing:
+                service.spare_migrating()
             started.callback(service.end)
             service.start()
             return service

@@ -184,7 +184,7 @@ def new_store_and_two_webs(folder: Path) -> Iterator[Stage]:
 
 @contextmanager
 def running(service: Service) -> Iterator[Service]:
-    service.data.parent.mkdir(parents=True, exist_ok=True)
+    service.spare_migrating()
     try:
         service.start()
         yield service

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import photo_bytes
-from tests.e2e.service import Service, all_final, send
-from tests.waiting import until
+from tests.e2e.service import Service, send, until_final
 
 pytestmark = pytest.mark.e2e
 
@@ -122,8 +121,8 @@ def test_bombs__each_refused_at_once_while_others_are_made(service):
         for name, (data, _) in BOMBS.items():
             bombs[name] = send(client, data, name)
             photos.append(send(client, photo, f"after-{name}.jpg"))
-        made = until(lambda: all_final(client, photos), 60, every=0.2)
-        refused = until(lambda: all_final(client, bombs.values()), 60, every=0.2)
+        made = until_final(client, photos, 60)
+        refused = until_final(client, bombs.values(), 60)
     assert [item["status"] for item in made] == ["ready"] * len(BOMBS)
     found = {item["name"]: (item["error"] or {}).get("code") for item in refused}
     assert found == {name: code for name, (_, code) in BOMBS.items()}

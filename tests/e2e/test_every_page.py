@@ -13,8 +13,7 @@ from django.utils import translation
 from playwright.sync_api import ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from tests.e2e.browser import MOVED, WATCH, chromium, sign_in
-from tests.e2e.service import Service, all_final, send
-from tests.waiting import until
+from tests.e2e.service import Service, send, until_final
 
 pytestmark = pytest.mark.e2e
 SWAGGER = "/api/docs"  # its own page: it draws itself after it has loaded, and its faults are not ours to mend
@@ -108,7 +107,7 @@ def ids(service: Service, phone_photo, clip) -> dict[str, str]:
     with service.client("erin", "editor") as client:
         files = {"photo": phone_photo, "film": clip(), "torn": phone_photo[:20_000]}
         found = {name: send(client, data, f"{name}.bin") for name, data in files.items()}
-        _, film, _ = until(lambda: all_final(client, found.values()), 90)
+        _, film, _ = until_final(client, found.values(), 90)
 
         def share(original_id: str, **wanted: str) -> str:
             made = client.post(f"/api/originals/{original_id}/shares", json=wanted).raise_for_status()

@@ -26,7 +26,7 @@ def test_flood__of_alice_lets_bobs_photo_pass(service, photo):
         for number in range(FLOOD):
             send(alice, small, f"flood-{number}.jpg")
         his = send(bob, small, "his.jpg")
-        until(lambda: len(ready_at(alice)) == FLOOD, 120)
+        until(lambda: len(ready_at(alice)) == FLOOD, 120, every=0.2)
         bobs = state(bob, his)
         before = [at for at in ready_at(alice) if bobs["created_at"] < at <= bobs["ready_at"]]
         assert len(before) <= BEFORE

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.e2e import corpus
 from tests.e2e.browser import chromium, sign_in
-from tests.e2e.service import Service, all_final, send
+from tests.e2e.service import Service, send, until_final
 from tests.e2e.watching import GREY, SIDE, choose_quality, on_player, play, quiet_page, seek, streams
 from tests.e2e.workers import FIRST, jobs, stopped
 from tests.waiting import until
@@ -102,7 +102,7 @@ def test_film_of_parts__is_watched_from_its_source_on_and_goes_over_to_its_parts
         play(page)
         seconds = on_player(page, "video => video.seconds")
         assert all(later > earlier - 0.1 for earlier, later in pairwise(seconds)), "nothing is shown twice"
-        [original] = until(lambda: all_final(client, [original_id]), 60)
+        [original] = until_final(client, [original_id], 60)
         assert original["status"] == "ready", original["error"]
         assert len(jobs(client, original_id)) >= 3, "of several parts"
     in_sync_and_in_every_quality(page)

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import fresh, photo_bytes
 from tests.e2e.browser import MOVED, WATCH, sign_in
-from tests.e2e.service import Service, all_final, send
+from tests.e2e.service import Service, send, until_final
 from tests.uploads.cutting import Line
 from tests.waiting import until
 
@@ -29,7 +29,7 @@ def names(service: Service, clip) -> list[str]:
     with service.client("fay") as client:
         ids = [send(client, photo_bytes(SIZES[number % 3]), f"{number}.jpg") for number in range(9)]
         ids.append(send(client, clip(2, "320x180"), "film.mp4"))
-        until(lambda: all_final(client, ids), 90)
+        until_final(client, ids, 90)
     return ["film.mp4", *(f"{number}.jpg" for number in reversed(range(9)))]
 
 
@@ -152,7 +152,7 @@ def test_selection__one_a_stretch_and_none(page, names):
 def test_selection__is_deleted_once_that_is_confirmed(page, service):
     with service.client("fay") as client:
         ids = [send(client, photo_bytes((64, 48)), f"gone {number}.jpg") for number in range(2)]
-        until(lambda: all_final(client, ids), 60)
+        until_final(client, ids, 60)
         page.goto(f"{service.url}/?q=gone")
         page.locator("#gallery .card").first.hover()
         page.locator("#gallery .tick").first.click()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import fresh
-from tests.e2e.service import ROOT, all_final, send, state
+from tests.e2e.service import ROOT, send, state, until_final
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -24,7 +24,7 @@ def test_upload__is_answered_before_processing_and_ends_ready(service, phone_pho
         made = response.json()
         assert (made["ready_at"], made["renditions"]) == (None, [])
         assert made["status"] in {"received", "processing"}  # a worker may have begun by then
-        [original] = until(lambda: all_final(client, [response.json()["id"]]))
+        [original] = until_final(client, [response.json()["id"]])
         assert original["status"] == "ready", original
         assert len(original["renditions"]) == 6
         assert (original["facts"]["width"], original["facts"]["height"]) == (3024, 4032)
@@ -36,7 +36,7 @@ def test_upload__is_answered_before_processing_and_ends_ready(service, phone_pho
 def test_video__plays_from_any_second(service, clip):
     with service.client("alice") as client:
         original_id = send(client, clip(), "walk.mp4")
-        [original] = until(lambda: all_final(client, [original_id]), 60)
+        [original] = until_final(client, [original_id], 60)
         assert original["status"] == "ready", original
         made = {item["preset"]: item for item in original["renditions"]}
         assert set(made) == {"source", "poster", "mp4-360", "hls", "storyboard", "preview"}
@@ -82,7 +82,7 @@ def test_ping__result_comes_back_through_redis(service):
 
 def test_cancel__stops_the_encoder(service, clip):
     with service.client("alice") as client:
-        original_id = send(client, clip(60, "1280x720"), "long.mp4")
+        original_id = send(client, clip(30, "1280x720"), "long.mp4")
         until(lambda: service.running("ffmpeg", "libx264"), 40)
         assert client.post(f"/api/originals/{original_id}/cancel").status_code == 202
         until(lambda: not service.running("ffmpeg"), 10)
@@ -92,7 +92,7 @@ def test_cancel__stops_the_encoder(service, clip):
 
 
 def test_start_and_stop__nothing_is_left_and_what_was_begun_goes_on(make_service, clip):
-    service = make_service()
+    service = make_service(from_nothing=True)
     with service.client("alice") as client:
         original_id = send(client, clip(30, "1280x720"), "long.mp4")
         until(lambda: service.running("ffmpeg", "libx264"), 40)
@@ -100,7 +100,7 @@ def test_start_and_stop__nothing_is_left_and_what_was_begun_goes_on(make_service
     assert not service.processes()
     service.start()
     with service.client("alice") as client:
-        [original] = until(lambda: all_final(client, [original_id]), 120)
+        [original] = until_final(client, [original_id], 120)
         assert original["status"] == "ready"
         ladder = next(job for job in original["jobs"] if job["step"] == "ladder")
         assert ladder["attempt"] == 2, "handed back, then made whole by another worker"

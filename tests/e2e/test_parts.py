@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.e2e.service import Service, all_final, files_of, send, state
+from tests.e2e.service import Service, files_of, send, state, until_final
 from tests.e2e.workers import FIRST, SECOND, encoders, jobs, second_worker, stopped
 from tests.waiting import until
 
@@ -40,7 +40,7 @@ def end_leases(service: Service) -> None:
 def test_film__is_shared_by_both_workers_and_ends_ready(service, film):
     with service.client("alice") as client:
         original_id = send(client, film, "film.mp4")
-        [original] = until(lambda: all_final(client, [original_id]), 60)
+        [original] = until_final(client, [original_id], 60)
         assert original["status"] == "ready", original["error"]
         made = {item["preset"]: item for item in original["renditions"]}
         assert {"poster", "mp4-360", "mp4-480", "hls"} <= set(made)
@@ -63,12 +63,12 @@ def test_kill_a_worker_mid_film__costs_one_part(service, film):
         original_id = send(client, film, "film.mp4")
         until(lambda: stopped(service, SECOND), 60, every=0.001)
         [held] = [job for job in jobs(client, original_id) if job["status"] == "running" and SECOND in job["worker"]]
-        until(lambda: sum(job["status"] == "succeeded" for job in jobs(client, original_id)) >= 3, 30)
+        until(lambda: sum(job["status"] == "succeeded" for job in jobs(client, original_id)) >= 3, 30, every=0.1)
         before = {job["id"]: job["attempt"] for job in jobs(client, original_id) if job["status"] == "succeeded"}
         assert service.kill("worker", SECOND)
         until(lambda: not encoders(service, SECOND), 5)
         end_leases(service)
-        [original] = until(lambda: all_final(client, [original_id]), 60)
+        [original] = until_final(client, [original_id], 60)
         assert original["status"] == "ready", original["error"]
         attempts = {job["id"]: job["attempt"] for job in original["jobs"] if job["step"] in ("ladder", "audio")}
         assert attempts[held["id"]] == 2
@@ -96,7 +96,7 @@ def test_end_mid_film__stops_every_encoder_and_leaves_nothing(service, film, end
             published = files_of(state(client, original_id))
             assert len([path for path in kept(service) if original_id in path]) == published
             client.post(f"/api/originals/{original_id}/retry")
-            [original] = until(lambda: all_final(client, [original_id]), 60)
+            [original] = until_final(client, [original_id], 60)
             assert original["status"] == "ready", original["error"]
         else:
             assert not [path for path in kept(service) if original_id in path]

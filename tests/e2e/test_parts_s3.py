@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.service import Service, all_final, files_of, send, state
+from tests.e2e.service import Service, files_of, send, state, until_final
 from tests.e2e.workers import FIRST, SECOND, encoders, jobs, second_worker, stopped
 from tests.swift.store import Store
 from tests.waiting import until
@@ -45,7 +45,7 @@ def test_end_mid_film__stops_every_encoder_and_leaves_nothing_in_the_store(servi
         else:
             assert len(left) == 1 + files_of(state(client, original_id)), "the original, and what had been published"
             client.post(f"/api/originals/{original_id}/retry")
-            [original] = until(lambda: all_final(client, [original_id]), 60)
+            [original] = until_final(client, [original_id], 60)
             assert original["status"] == "ready", original["error"]
             client.delete(f"/api/originals/{original_id}")
             until(lambda: set(store.keys_kept()) == before, 5)  # the pieces go, one by one, once it is ready

@@ -6,7 +6,7 @@ import signal
 import psutil
 import pytest
 
-from tests.e2e.service import FINAL, Service, all_final, files_of, send, state
+from tests.e2e.service import FINAL, Service, all_final, files_of, send, state, until_final
 from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -64,7 +64,7 @@ def test_workers_away__uploads_are_accepted_and_finish_when_they_return(service,
         finally:
             for process in workers:
                 process.resume()
-        originals = until(lambda: all_final(client, ids), 60)
+        originals = until_final(client, ids, 60)
         assert {item["status"] for item in originals} == {"ready"}
 
 
@@ -92,5 +92,5 @@ def test_job_that_takes_its_process_down_twice__is_set_aside_and_the_next_goes_o
         assert "took its worker down 2 times" in job["error"]["message"]
         assert "signal 11 (SIGSEGV)" in job["error"]["message"]
         next_one = send(client, clip(), "after.mp4")
-        [after] = until(lambda: all_final(client, [next_one]), 60)
+        [after] = until_final(client, [next_one], 60)
         assert after["status"] == "ready"

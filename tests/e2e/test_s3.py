@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.service import Service, all_final, files_of, send, state
+from tests.e2e.service import Service, files_of, send, state, until_final
 from tests.swift.store import Store
 from tests.waiting import until
 
@@ -53,7 +53,7 @@ def end_leases(service: Service, jobs: set[int]) -> None:
 
 def test_photo_and_video__end_ready_and_are_served_by_the_store(service, client, store, phone_photo, clip):
     ids = [send(client, phone_photo, "IMG_1.JPG"), send(client, clip(), "año.mp4")]
-    photo, video = until(lambda: all_final(client, ids), 60)
+    photo, video = until_final(client, ids, 60)
     assert (photo["status"], video["status"]) == ("ready", "ready"), (photo["error"], video["error"])
     texts = {"hls", "subtitles"}  # we serve these ourselves, as they name files of the store
     renditions = [item for item in (*photo["renditions"], *video["renditions"]) if item["preset"] not in texts]
@@ -76,13 +76,13 @@ def test_download__is_the_original_under_its_name(client, clip):
     saved = httpx.get(leads_to)
     assert saved.content.startswith(clip())
     assert saved.headers["content-disposition"] == "attachment; filename*=utf-8''a%C3%B1o.mp4"
-    until(lambda: all_final(client, [original_id]), 60)  # what it goes on to write is no other test's
+    until_final(client, [original_id], 60)  # what it goes on to write is no other test's
 
 
 def test_delete__leaves_no_key(client, store, photo):
     before = set(store.keys_kept())
     original_id = send(client, photo((2000, 1500)), "photo.jpg")
-    [original] = until(lambda: all_final(client, [original_id]))
+    [original] = until_final(client, [original_id])
     made = set(store.keys_kept()) - before
     assert len(made) == 1 + len(original["renditions"]), made
     assert client.delete(f"/api/originals/{original_id}").status_code == 204
@@ -93,7 +93,7 @@ def test_delete__leaves_no_key(client, store, photo):
 
 def test_gc__removes_what_no_row_refers_to_and_spares_the_rest(service, client, store, photo):
     original_id = send(client, photo(), "photo.jpg")
-    until(lambda: all_final(client, [original_id]))
+    until_final(client, [original_id])
     kept = store.keys_kept()
     orphans = [f"originals/{uuid.uuid4()}", f"renditions/{uuid.uuid4()}/webp-640.1-1.webp"]
     for key in orphans:
@@ -112,7 +112,7 @@ def test_kill_a_busy_worker__all_end_ready_and_once(service, client, store, phon
     assert service.kill("worker", "-Q images")
     held = running_jobs(client, ids)
     end_leases(service, held)
-    originals = until(lambda: all_final(client, ids), 90, every=0.2)
+    originals = until_final(client, ids, 90)
     assert [item["status"] for item in originals] == ["ready"] * len(ids), [item["error"] for item in originals]
     attempts = {job["id"]: job["attempt"] for item in originals for job in item["jobs"]}
     assert held

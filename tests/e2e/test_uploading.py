@@ -73,12 +73,12 @@ def test_folder_of_forty__reload_halfway_one_refused_one_canceled(page, service,
     expect(page.locator("#sending .row", has_text="notes.txt")).to_contain_text("not an image or video", timeout=SOON)
     assert not page.locator("#sending .row", has_text=".DS_Store").count()
     # So far that the server knows of the long one, too: nobody can cancel what has not begun there.
-    until(lambda: page.locator("#gallery .card").count() > 5 and line.sent > 2 << 20, 60)
+    until(lambda: line.sent > 2 << 20 and page.locator("#gallery .card").count() > 5, 60)
     page.reload()
     page.set_input_files("#zone input[webkitdirectory]", str(folder))
     page.locator("#sending .row", has_text="long.mp4").get_by_role("button", name="Cancel").click()
     line.pace = 0
-    until(lambda: names(page, "#sending") == ["holiday/notes.txt"], 60)
+    until(lambda: names(page, "#sending") == ["holiday/notes.txt"], 60, every=0.1)
     with service.client(SENDER) as client:
         items = client.get("/api/originals", params={"limit": 200}).json()["items"]
         assert sorted(item["name"] for item in items) == [f"{number:02}.jpg" for number in range(38)]
