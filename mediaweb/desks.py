@@ -38,6 +38,9 @@ CONNECTION_WITHIN = 5  # seconds; who has waited so long for one is told to come
 # Seconds. One that cannot be had is tried again for this long only, after pauses that grow: then the next request
 # tries, and a database that is back is found at once.
 TRY_FOR = 2
+# Pages of SQLite's log at which a web process carries it back, for which all that it answers would wait: four times as
+# many as SQLite's own 1000, at which workers do it, whom nobody waits for. Without workers it is bounded all the same.
+CARRIED_BACK = 4000
 KEPT = 60  # seconds a desk's connection to SQLite lives: opening one, and closing the last, cost more than a request
 
 
@@ -97,6 +100,9 @@ def keep_connections() -> None:
     if connections["default"].vendor == "sqlite":
         database["CONN_MAX_AGE"] = KEPT
         database["ASK_EVERY"] = IN_HASTE  # before workers, whom nobody waits for
+        options = database["OPTIONS"]
+        seldom = f"{options['init_command']} PRAGMA wal_autocheckpoint={CARRIED_BACK};"
+        database["OPTIONS"] = {**options, "init_command": seldom}
     else:
         database["CONN_HEALTH_CHECKS"] = True  # one that broke while it lay in the pool is nobody's failure
         pool = {"min_size": 0, "max_size": CONNECTIONS, "timeout": CONNECTION_WITHIN, "reconnect_timeout": TRY_FOR}

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
 
-from mediaweb.desks import keep_connections
-from mediaweb.sqlite.base import IN_HASTE, LONG
+from mediaweb.desks import CARRIED_BACK, keep_connections
+from mediaweb.sqlite.base import ASK_EVERY, IN_HASTE, LONG
 from tests.waiting import until
 
 pytestmark = [
@@ -114,5 +114,25 @@ def test_writer__of_a_web_process_asks_more_often_than_a_workers_until_that_has_
     assert connection.pause(LONG + 0.1) == IN_HASTE, "nobody is kept waiting for ever"
     monkeypatch.setitem(settings, "ASK_EVERY", workers)
     monkeypatch.setitem(settings, "CONN_MAX_AGE", settings["CONN_MAX_AGE"])
+    monkeypatch.setitem(settings, "OPTIONS", settings["OPTIONS"])
     keep_connections()
     assert connection.pause(0.0) == IN_HASTE < workers
+
+
+def test_web_process__carries_the_log_back_seldom_and_a_worker_as_sqlite_does(monkeypatch):
+    """Who carries it back keeps all that wait for its process's turn waiting."""
+    settings = connection.settings_dict
+    for name in ("ASK_EVERY", "CONN_MAX_AGE", "OPTIONS"):
+        monkeypatch.setitem(settings, name, settings.get(name, ASK_EVERY))
+    assert pages_until_carried_back() == 1000
+    keep_connections()
+    assert pages_until_carried_back() == CARRIED_BACK > 1000
+    with connection.cursor() as cursor:
+        assert cursor.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: what is accepted outlives a power cut"
+    connection.close()  # others find it as it is elsewhere
+
+
+def pages_until_carried_back() -> int:
+    connection.close()
+    with connection.cursor() as cursor:
+        return int(cursor.execute("PRAGMA wal_autocheckpoint").fetchone()[0])

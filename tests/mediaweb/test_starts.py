@@ -28,6 +28,16 @@ def test_start__with_local_files_loads_no_client_of_s3_and_a_worker_no_pages(cod
     assert modules & set(spared) == set()
 
 
+def test_web__looks_no_more_at_what_lives_as_long_as_itself_when_it_collects_garbage():
+    counts = "print(gc.get_freeze_count(), len(gc.get_objects()), 'uploads.api' in sys.modules)"
+    told = f"import gc, sys, mediaweb.asgi; {counts}"
+    done = subprocess.run([sys.executable, "-c", told], cwd=settings.BASE_DIR, capture_output=True, check=True)
+    spared, looked_at, has_pages = done.stdout.decode().split()
+    assert int(spared) > 50_000
+    assert int(looked_at) < 1000
+    assert has_pages == "True", "else the first request would load them, to be looked at for ever"
+
+
 @pytest.mark.parametrize("name", sorted(set(OURS) - {"doctor"}))
 def test_commands__begin_without_checks_of_the_whole_project(name):
     assert not load_command_class(get_commands()[name], name).requires_system_checks
