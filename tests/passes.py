@@ -1,4 +1,4 @@
-"""What runs in which pass of `make test`, what first, and what has the machine to itself."""
+"""What runs in which pass of `make test`, and what first."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,28 +20,8 @@ LONGEST = (
     "processing/test_reprocess.py",
     "processing/test_storage_s3.py",
     "processing/test_parts.py",
-    "e2e/test_every_page.py",
-    "e2e/test_survival.py",
-    "e2e/test_lifecycle.py",
-    "e2e/test_direct.py",
-    "e2e/test_uploading.py",
-    "e2e/test_browser.py",
-    "e2e/test_s3.py",
-    "e2e/test_gallery.py",
 )
 PLACES = {TESTS / name: place for place, name in enumerate(LONGEST)}
-# What would tell of the machine, and no longer of the service, beside another service's work: it strikes by the clock,
-# measures time or memory, listens to a film while it plays, or must have ended within so many seconds.
-ALONE = (
-    "chaos/test_chaos.py",
-    "e2e/test_bombs.py",
-    "e2e/test_fairness.py",
-    "e2e/test_films.py",
-    "e2e/test_parts.py",
-    "e2e/test_parts_s3.py",
-    "e2e/test_recovery.py",
-)
-MEASURED = {TESTS / name for name in ALONE}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,8 +29,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if asks_the_database(item) and not item.get_closest_marker("once"):
             item.add_marker("database")
-        if item.path in MEASURED:
-            item.add_marker("alone")
 
 
 def asks_the_database(item: pytest.Item) -> bool:
