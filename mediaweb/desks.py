@@ -58,7 +58,7 @@ class Desks(ASGIHandler):
         self.porters = cycle([ThreadPoolExecutor(1, thread_name_prefix="porter") for _ in range(DESKS)])
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == WATCHED:
+        if scope.get("path") == WATCHED:
             await super().__call__(scope, receive, send)
             return
         async with ThreadSensitiveContext(executor=next(self.porters)):
