@@ -433,16 +433,21 @@ def test_dead_line__holds_an_upload_for_a_lease_and_no_longer(program):
     assert kept(Original.objects.get()) == data
 
 
+def put(folder, data):
+    """As the receiver does."""
+    folder.added(os.pwrite(folder.handle, data, folder.at))
+
+
 def test_stopped_writer__that_wakes_up_writes_to_nobodys_file(alice):
     upload = receiving.create(alice, "film.mp4", 8)
     stopped = incoming.Folder(upload)
-    stopped.take(memoryview(b"1234"))
+    put(stopped, b"1234")
     upload.offset, upload.losses = 4, 1
     successor = incoming.Folder(upload)
-    stopped.take(memoryview(b"late"))
-    successor.take(memoryview(b"5678"))
+    put(stopped, b"late")
+    put(successor, b"5678")
     incoming.put_in_place(upload)
-    stopped.take(memoryview(b"later"))
+    put(stopped, b"later")
     assert Path(storage.default_storage.path(upload.key)).read_bytes() == b"12345678"
     assert incoming_files() == []
     stopped.close()
@@ -452,7 +457,7 @@ def test_stopped_writer__that_wakes_up_writes_to_nobodys_file(alice):
 def test_dead_writer__leaves_its_file_as_it_is_to_the_next(alice):
     upload = receiving.create(alice, "film.mp4", 8)
     dead = incoming.Folder(upload)
-    dead.take(memoryview(b"1234"))
+    put(dead, b"1234")
     inode = os.fstat(dead.handle).st_ino
     dead.close()
     upload.offset, upload.losses = 4, 1

@@ -1,18 +1,28 @@
 """Large bodies, which are read past the server's own parser: what comes behind them, and what breaks off."""
 
+import fcntl
 import hashlib
 import json
+import os
 import secrets
 import socket
+import threading
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
+import psutil
 import pytest
 
 from processing import storage
 from tests.uploads.test_files import db, film_bytes, kept, program, servers, token, web  # noqa: F401 - fixtures
 from tests.uploads.web import BODY, HalfPatch, create, offset, patch, row_of
 from tests.waiting import until
-from uploads.intake.line import WORTH
+from uploads.intake import incoming, receiving
+from uploads.intake.digest import hash_file
+from uploads.intake.line import WORTH, Line
 from uploads.intake.receiving import LEASE
 from uploads.models import Original, Upload
 
@@ -126,3 +136,162 @@ def test_large_body__of_no_kind_we_take_is_refused_in_words(program, size):  # n
     assert not Upload.objects.exists()
     assert program.get("/healthz").status_code == 200
     assert not list(storage.keys(storage.ORIGINALS))
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_large_body__with_a_checksum_counts_where_it_is_right(program, is_right):  # noqa: F811
+    data = film_bytes(SIZE)
+    place = create(program, len(data))
+    checksum = hashlib.sha1(data if is_right else data[:-1], usedforsecurity=False).digest()
+    told = {"Upload-Checksum": f"sha1 {b64encode(checksum).decode()}"}
+    answer = patch(program, place, 0, data, **told)
+    assert answer.status_code == (204 if is_right else 460)
+    assert offset(program, place) == (len(data) if is_right else 0)
+    assert patch(program, place, len(data) if is_right else 0, b"" if is_right else data).status_code == 204
+    assert kept(Original.objects.get()) == data
+
+
+def test_large_bodies__leave_nothing_open_behind_them(program, web):  # noqa: F811
+    process, data = psutil.Process(web.process.pid), film_bytes(SIZE)
+    patch(program, create(program, SIZE), 0, data)
+    before = process.num_fds()
+    for _ in range(3):
+        HalfPatch(program, create(program, SIZE), 0, SIZE).send(data[: WORTH + 1234]).close()
+        patch(program, create(program, SIZE), 0, secrets.token_bytes(SIZE))
+        patch(program, create(program, SIZE), 0, film_bytes(SIZE))
+    until(lambda: process.num_fds() <= before)
+
+
+class Lent:
+    """A line without a server: what is sent into `other` comes out of `line`."""
+
+    def __init__(self, left: int) -> None:
+        ours, self.other = socket.socketpair()
+        ours.setblocking(False)
+        flow = SimpleNamespace(pause_reading=lambda: None, resume_reading=lambda: None)
+        self.line = Line(cast("Any", None), cast("Any", SimpleNamespace(flow=flow)), ours, left)
+
+    def __enter__(self) -> "Lent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.line.close()
+        self.other.close()
+
+
+def test_line__gives_what_has_come_and_no_more_than_is_wanted(tmp_path):
+    with Lent(100) as lent, (tmp_path / "file").open("w+b") as file:
+        lent.other.sendall(b"a film, and more")
+        assert lent.line.draw(file.fileno(), 3, 6) == 6
+        assert lent.line.draw(file.fileno(), 9, 100) == 10
+        assert lent.line.draw(file.fileno(), 19, 100) == 0
+        assert (lent.line.left, lent.line.is_lost) == (84, False)
+        assert file.read() == b"\0\0\0a film, and more"
+
+
+def test_line__leaves_what_follows_the_body_to_the_server(tmp_path):
+    with Lent(6) as lent, (tmp_path / "file").open("w+b") as file:
+        lent.other.sendall(b"a filmGET / HTTP/1.1")
+        assert lent.line.draw(file.fileno(), 0, 100) == 6
+        assert lent.line.connection.recv(100) == b"GET / HTTP/1.1"
+
+
+def test_line__that_breaks_off_gives_what_came_before(tmp_path):
+    with Lent(100) as lent, (tmp_path / "file").open("w+b") as file:
+        lent.other.sendall(b"a film")
+        lent.other.close()
+        assert lent.line.draw(file.fileno(), 0, 100) == 6
+        assert lent.line.is_lost
+        assert file.read() == b"a film"
+
+
+def test_line__a_small_pipe_takes_more_turns(tmp_path):
+    data = secrets.token_bytes(100_000)
+    with Lent(len(data)) as lent, (tmp_path / "file").open("w+b") as file:
+        fcntl.fcntl(lent.line.pipe, fcntl.F_SETPIPE_SZ, 4096)
+        lent.other.sendall(data)
+        assert lent.line.draw(file.fileno(), 0, len(data)) == len(data)
+        assert file.read() == data
+
+
+def test_line__where_splicing_into_the_file_cannot_be_done_writes(tmp_path):
+    data = secrets.token_bytes(100_000)
+    with (
+        Lent(len(data)) as lent,
+        (tmp_path / "file").open("a+b") as file,
+    ):  # of what may only grow, splice(2) knows nothing
+        lent.other.sendall(data)
+        assert lent.line.draw(file.fileno(), 0, len(data)) == len(data)
+        file.seek(0)
+        assert file.read() == data
+
+
+def test_line__skips_what_nobody_wants():
+    with Lent(100) as lent:
+        lent.other.sendall(b"no film")
+        assert (lent.line.skip(), lent.line.skip(), lent.line.left) == (7, 0, 93)
+
+
+@pytest.fixture
+def receiver(alice):
+    return receiving.take(receiving.create(alice, "film.mp4", 1 << 20).pk)
+
+
+def test_receiver__that_is_ended_while_a_thread_writes_waits_for_it(receiver, monkeypatch):
+    is_writing, is_closed, close = threading.Event(), threading.Event(), receiver.keeper.close
+    monkeypatch.setattr(receiver.keeper, "close", lambda: (is_closed.set(), close()))
+
+    def fill(handle: int, at: int, most: int) -> int:
+        is_writing.set()
+        assert not is_closed.wait(0.3), "the file's number may be another file's by now"
+        return os.pwrite(handle, b"1234", at)
+
+    with ThreadPoolExecutor() as threads:
+        writing = threads.submit(receiver.add, fill)
+        is_writing.wait()
+        receiver.release()
+        assert writing.result() == 4
+
+
+def test_receiver__that_is_ended_before_all_is_hashed_waits_for_that_too(receiver, monkeypatch):
+    is_closed, close, hashed = threading.Event(), receiver.keeper.close, []
+    monkeypatch.setattr(receiver.keeper, "close", lambda: (is_closed.set(), close()))
+    monkeypatch.setattr(receiving, "hash_file", lambda *_: hashed.append(not is_closed.wait(0.3)))
+    receiver.write(bytearray(b"1234"))
+    receiver.release()
+    assert hashed == [True]
+
+
+def test_receiver__whose_file_was_cut_off_says_so_and_lets_go(receiver, monkeypatch):
+    cut = threading.Event()
+
+    def hash_when_cut(digests: Any, handle: int, at: int, size: int) -> None:
+        cut.wait()
+        hash_file(digests, handle, at, size)
+
+    monkeypatch.setattr(receiving, "hash_file", hash_when_cut)
+    receiver.write(bytearray(film_bytes(8192)))
+    os.truncate(incoming.path_of(receiver.upload), 4096)
+    cut.set()
+    with pytest.raises(EOFError):
+        receiver.settle()
+    receiver.release()
+    assert not Upload.objects.get().holder
+
+
+def test_receiver__hashes_one_piece_after_the_other(receiver, monkeypatch):
+    data, second = film_bytes(8192), threading.Event()
+
+    def hash_slowly(digests: Any, handle: int, at: int, size: int) -> None:
+        if at:
+            second.set()
+        else:
+            assert not second.wait(0.3)
+        hash_file(digests, handle, at, size)
+
+    monkeypatch.setattr(receiving, "hash_file", hash_slowly)
+    receiver.write(bytearray(data[:4096]))
+    receiver.write(bytearray(data[4096:]))
+    receiver.hashed()
+    assert receiver.digest.hexdigest() == hashlib.sha256(data).hexdigest()
+    receiver.release()

@@ -1,13 +1,14 @@
 """`/files/`: the tus server, raw ASGI in front of Django.
 
 Django's own handler never reaches a view when a client breaks off, and what it had received is lost.
-Here a body is kept as it comes. What blocks (rows, bytes, hashes) runs in threads of our own, one
-block being kept while the next one arrives.
+Here a body is kept as it comes. What blocks (rows, bytes, hashes) runs in threads of our own: a large
+body goes past the server by its `Line`, and of what the server hands over, one block is kept while the
+next one arrives.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -42,7 +43,7 @@ SILENCE = 60.0  # seconds without a byte, after which a line counts as broken
 READ_ON = 32 << 20
 # These are no end: the client is to ask how far the upload is and go on, as it does when its line breaks.
 # So it is told at once, before it sends a whole body for nothing, unless that is here already.
-PASSING = {409, 423}
+PASSING = {409, 423, 503}
 LITTLE = 64 << 10  # bytes
 # Seconds for a client that is still sending to read its answer and hang up: a connection that is closed with bytes
 # unread takes the end of the answer with it, and tus-js-client in Node waits for that end for ever.
@@ -77,8 +78,16 @@ class Exchange:
         self.has_ended = self.is_broken = False  # the body, the line
         self.line: Line | None = None  # once a large body is read past the server
         self.read = 0  # bytes of the body
+        self.heard_at = time.monotonic()
 
     async def answer(self, send: Send) -> None:
+        try:
+            await self.answer_all(send)
+        finally:
+            if self.line:
+                self.line.close()
+
+    async def answer_all(self, send: Send) -> None:
         try:
             response = await self.respond()
         except Refused as refused:
@@ -88,9 +97,7 @@ class Exchange:
                 raise
             # tus-js-client sends a file anew from its first byte where HEAD fails with anything but 423.
             status = 423 if tus.method_of(self.scope["method"], self.headers) == "HEAD" else 503
-            response = refusal(Refused(status, *AWAY, Retry_After=str(RETRY_SECONDS)))
-        if self.line and self.line.left:
-            self.line.give_up()
+            response = await self.refuse(Refused(status, *AWAY, Retry_After=str(RETRY_SECONDS)))
         if not self.is_broken:
             response.headers["Tus-Resumable"] = tus.VERSION
             response.headers.setdefault("Cache-Control", "no-store")
@@ -207,51 +214,45 @@ class Exchange:
             receiver.announce(chunk.length)
         if chunk.bytes:
             receiver.check_room_for(chunk.bytes)
+        await self.keep_blocks(receiver)
+        if self.line:
+            await self.keep_line(receiver, self.line)
+        await run(receiver.settle, is_broken=self.is_broken)
+
+    async def keep_blocks(self, receiver: Receiver) -> None:
+        """Keep what comes by way of the server, until there is a line past it."""
         writing: Awaitable[None] | None = None
-        is_silent = False
         try:
-            async for block in self.blocks():
+            while self.is_open and not self.line:
+                block = await self.block()
                 if writing:
                     await writing
-                if block:
-                    writing = run(receiver.write, block)
-                elif not is_silent:
-                    writing = run(make_way, receiver)
-                is_silent = not block
+                writing = run(receiver.write, block)
         finally:
             if writing:
                 await writing
-        await run(receiver.settle, is_broken=self.is_broken)
 
-    async def blocks(self) -> AsyncIterator[bytearray]:
-        """The body as it comes, gathered until it is worth a write, or a second old; empty where that was silent."""
+    async def keep_line(self, receiver: Receiver, line: Line) -> None:
+        was_silent = False
+        while self.is_open:
+            await line.stirs(SAVE_EVERY)
+            came = await run(receiver.draw, line)
+            self.heard_from(line, came)
+            if not (came or was_silent or self.is_broken):
+                await run(make_way, receiver)
+            was_silent = not came
+
+    async def block(self) -> bytearray:
+        """The body as the server hands it over, gathered until it is worth a write, or a second old."""
         block, began = bytearray(), time.monotonic()
-        async for data in self.body():
-            if not block and isinstance(data, bytearray):
-                block = data
-            else:
-                block += data
-            if len(block) >= BLOCK or time.monotonic() - began > SAVE_EVERY:
-                yield block
-                block, began = bytearray(), time.monotonic()
-        if block:
-            yield block
+        while self.is_open and not self.line and len(block) < BLOCK and time.monotonic() - began < SAVE_EVERY:
+            block += await self.from_server()
+        return block
 
-    async def body(self) -> AsyncIterator[bytes | bytearray]:
-        """What is left of the body, until it ends or breaks off; now and then nothing, while the line is silent."""
-        heard_at = time.monotonic()
-        while not (self.has_ended or self.is_broken):
-            data = await (self.from_line(self.line) if self.line else self.from_server())
-            if data:
-                heard_at = time.monotonic()
-                self.read += len(data)
-                yield data
-            elif time.monotonic() - heard_at > SILENCE:
-                self.is_broken = True
-            elif self.line and not self.has_ended:
-                yield b""
-            if not (self.line or self.has_ended or self.is_broken):
-                self.line = Line.of(self.receive, self.declared - self.read, BLOCK)
+    @property
+    def is_open(self) -> bool:
+        """Whether more of the body may come."""
+        return not (self.has_ended or self.is_broken)
 
     @property
     def declared(self) -> int:
@@ -268,13 +269,20 @@ class Exchange:
             return b""
         self.is_broken = message["type"] == "http.disconnect"
         self.has_ended = not message.get("more_body", False)
-        return bytes(message.get("body", b""))
-
-    async def from_line(self, line: Line) -> bytearray:
-        data = await line.next(SAVE_EVERY)
-        self.has_ended = line.is_over
-        self.is_broken = line.is_lost and not data and not line.is_over
+        data = bytes(message.get("body", b""))
+        self.read += len(data)
+        if self.is_open:
+            self.line = Line.of(self.receive, self.declared - self.read)
         return data
+
+    def heard_from(self, line: Line, came: int) -> None:
+        """So many bytes have come by the line."""
+        self.read += came
+        self.heard_at = time.monotonic() if came else self.heard_at
+        self.has_ended = not line.left
+        self.is_broken = line.is_lost or time.monotonic() - self.heard_at > SILENCE
+        if not self.is_open:
+            line.give_back()
 
     async def refuse(self, refused: Refused) -> Response:
         """The answer, once so much of the body is read away that the client gets to see it."""
@@ -288,10 +296,17 @@ class Exchange:
         return response
 
     async def read_on(self, left: int) -> None:
-        async for data in self.body():
-            left -= len(data)
-            if left < 0:
-                return
+        while self.is_open and left >= 0:
+            left -= await self.skip()
+
+    async def skip(self) -> int:
+        """Throw away what comes next of the body; how many bytes."""
+        if not self.line:
+            return len(await self.from_server())
+        await self.line.stirs(SAVE_EVERY)
+        came = self.line.skip()
+        self.heard_from(self.line, came)
+        return came
 
     def state(self, upload: Upload) -> dict[str, str]:
         """How far the upload is, or what it has become."""

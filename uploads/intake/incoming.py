@@ -7,11 +7,12 @@ theirs.
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -33,10 +34,19 @@ class Lost(Exception):
 
 
 class Keeper(Protocol):
-    """Adds bytes behind those that are kept."""
+    """Where the next bytes are to be written: into the file `handle`, to `at`, and no more than `room`."""
 
-    def take(self, data: memoryview) -> int:
-        """Add the first of these bytes, as many as fit before they must be put away; how many."""
+    @property
+    def handle(self) -> int: ...
+
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def room(self) -> int: ...
+
+    def added(self, size: int) -> None:
+        """So many bytes were written there. Those that fill the room are put away, and the file is another's then."""
 
     def settle(self, *, whole: bool = False) -> None:
         """Put away what was added, so that it outlives this process. `whole`: nothing will follow."""
@@ -64,6 +74,7 @@ class Folder:
     """
 
     is_settled = True  # in the kernel's memory: a dead process loses nothing of it
+    room = sys.maxsize
 
     def __init__(self, upload: Upload) -> None:
         path, before = path_of(upload), lying(upload)
@@ -74,23 +85,21 @@ class Folder:
         if not alone(self.handle):
             os.close(self.handle)
             raise Lost
-        self.offset = self.begun = upload.offset
-        os.ftruncate(self.handle, self.offset)
+        self.at = self.begun = upload.offset
+        os.ftruncate(self.handle, self.at)
 
-    def take(self, data: memoryview) -> int:
-        written = os.pwrite(self.handle, data, self.offset)
-        self.offset += written
-        if self.offset - self.begun >= STRETCH:
+    def added(self, size: int) -> None:
+        self.at += size
+        if self.at - self.begun >= STRETCH:
             self.begin_writing()
-        return written
 
     def begin_writing(self) -> None:
         """Have the kernel take these bytes to the disk while the next arrive, so that the end waits for the last alone.
 
         It begins to write what it is told will not be needed, and waits for nothing.
         """
-        os.posix_fadvise(self.handle, self.begun, self.offset - self.begun, os.POSIX_FADV_DONTNEED)
-        self.begun = self.offset
+        os.posix_fadvise(self.handle, self.begun, self.at - self.begun, os.POSIX_FADV_DONTNEED)
+        self.begun = self.at
 
     def settle(self, *, whole: bool = False) -> None:
         """Onto the disk: what an answer acknowledges outlives a power cut too."""
@@ -110,20 +119,23 @@ class Bucket:
     def __init__(self, upload: Upload) -> None:
         self.upload = upload
         self.spool: Any = TemporaryFile(dir=settings.SCRATCH)  # noqa: SIM115 - closed by `close`
-        self.spooled = tail_of(upload)
-        self.tail = tail_key(upload) if self.spooled else ""
+        self.handle = self.spool.fileno()
+        self.at = tail_of(upload)
+        self.tail = tail_key(upload) if self.at else ""
         if self.tail:
             client().download_fileobj(bucket_name(), self.tail, self.spool)
+            self.spool.flush()
         self.put_away = True
 
-    def take(self, data: memoryview) -> int:
-        piece = data[: part_size() - self.spooled]
-        self.spool.write(piece)
-        self.spooled += len(piece)
+    @property
+    def room(self) -> int:
+        return part_size() - self.at
+
+    def added(self, size: int) -> None:
+        self.at += size
         self.put_away = False
-        if self.spooled == part_size():
+        if not self.room:
             self.send_part()
-        return len(piece)
 
     @property
     def is_settled(self) -> bool:
@@ -131,18 +143,19 @@ class Bucket:
 
     def settle(self, *, whole: bool = False) -> None:
         if whole and not self.upload.parts:  # less than a part: an object like any other
-            self.spool.seek(0)
-            client().put_object(Bucket=bucket_name(), Key=self.upload.key, Body=self.spool)
-        elif whole and self.spooled:
+            self.put_object(self.upload.key)
+        elif whole and self.at:
             self.send_part()
         elif not self.put_away:
-            self.spool.seek(0)
-            client().put_object(Bucket=bucket_name(), Key=tail_key(self.upload), Body=self.spool)
-            self.spool.seek(0, os.SEEK_END)
+            self.put_object(tail_key(self.upload))
         self.put_away = True
 
+    def put_object(self, key: str) -> None:
+        with self.reading() as body:
+            client().put_object(Bucket=bucket_name(), Key=key, Body=body)
+
     def tidy(self) -> None:
-        tail = tail_key(self.upload) if self.spooled and not self.upload.is_whole else ""
+        tail = tail_key(self.upload) if self.at and not self.upload.is_whole else ""
         if self.tail not in {"", tail}:
             storage.drop(self.tail)
         self.tail = tail
@@ -154,13 +167,17 @@ class Bucket:
             made = client().create_multipart_upload(Bucket=bucket_name(), Key=upload.key)
             upload.store_id = made["UploadId"]
         number = len(upload.parts) + upload.losses + 1
-        self.spool.seek(0)
-        sent = put_part(upload, number, self.spool)
-        upload.parts = [*upload.parts, [number, sent["ETag"], self.spooled]]
-        self.spool.seek(0)
-        self.spool.truncate()
-        self.spooled = 0
+        with self.reading() as body:
+            sent = put_part(upload, number, body)
+        upload.parts = [*upload.parts, [number, sent["ETag"], self.at]]
+        os.ftruncate(self.handle, 0)
+        self.at = 0
         self.put_away = True
+
+    def reading(self) -> BinaryIO:
+        """What waits here, from its first byte."""
+        os.lseek(self.handle, 0, os.SEEK_SET)
+        return os.fdopen(os.dup(self.handle), "rb")
 
     def close(self) -> None:
         self.spool.close()

@@ -1,113 +1,116 @@
-"""A body read straight from its connection into large blocks, where the server is uvicorn.
+"""A large body that goes from its connection into a file within the kernel, where the server is uvicorn.
 
-uvicorn reads 64 KiB at a time and copies each four times on the way to the application; of 1 GiB that is
-most of the time. Here the connection is lent to a protocol that has the kernel write into our blocks, and
-given back when the body has ended.
+uvicorn takes 64 KiB from a connection at a time and copies each four times on the way to the application;
+of 1 GiB that is most of the time. Here the server leaves its connection alone while the body is spliced
+out of it (splice(2)), and goes on with it once the body has ended. None of it lies in our memory.
 """
 
 import asyncio
-from collections import deque
-from typing import Any, cast
+import fcntl
+import os
+import socket
+from contextlib import suppress
+from errno import EINVAL
 
 import httptools
 from starlette.types import Receive
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 WORTH = 4 << 20  # bytes of a body; a smaller one is here before it would pay
-AHEAD = 2  # blocks that may wait to be kept; then the sender does
+ENOUGH = 1 << 20  # bytes that somebody is woken for, and that are on their way at once
 
 
-class Line(asyncio.BufferedProtocol):
-    """Takes `left` bytes of a body from the connection of this request, in blocks of `size`."""
+class Line:
+    """The connection of a request while `left` bytes of its body are still to come."""
 
     @staticmethod
-    def of(receive: Receive, left: int, size: int) -> "Line | None":
+    def of(receive: Receive, left: int) -> "Line | None":
         """The line of the request that this `receive` belongs to; None where it cannot be had, or is not worth it."""
         cycle = getattr(receive, "__self__", None)
         if left < WORTH or not isinstance(cycle, RequestResponseCycle) or cycle.body or cycle.disconnected:
             return None
-        server = cycle.transport.get_protocol()
-        return Line(cycle, server, left, size) if isinstance(server, HttpToolsProtocol) else None
+        server, lent = cycle.transport.get_protocol(), cycle.transport.get_extra_info("socket")
+        if not (isinstance(server, HttpToolsProtocol) and lent and hasattr(os, "splice")):
+            return None
+        return Line(cycle, server, socket.socket(fileno=os.dup(lent.fileno())), left)
 
-    def __init__(self, cycle: RequestResponseCycle, server: HttpToolsProtocol, left: int, size: int) -> None:
-        self.cycle, self.server, self.transport = cycle, server, cast("Any", cycle.transport)
-        self.left, self.size = left, size
-        self.full: deque[bytearray] = deque()
-        self.block, self.filled = bytearray(size), 0
+    def __init__(
+        self, cycle: RequestResponseCycle, server: HttpToolsProtocol, connection: socket.socket, left: int
+    ) -> None:
+        server.flow.pause_reading()
+        self.cycle, self.server, self.connection, self.left = cycle, server, connection, left
         self.is_lost = False
-        self.stirred = asyncio.Event()
-        self.lend(self)
+        self.pipe_end, self.pipe = os.pipe()
+        with suppress(PermissionError):  # of one user's pipes only so many may be large; a small one takes more turns
+            fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, ENOUGH)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
-        return memoryview(self.block)[self.filled : self.filled + self.left]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self.filled += nbytes
-        self.left -= nbytes
-        if self.filled == self.size or not self.left:
-            self.put_by()
-        if not self.left:
-            self.give_back()
-        elif len(self.full) >= AHEAD:
-            self.server.flow.pause_reading()
-        self.stirred.set()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the whole body has come and was taken."""
-        return not (self.left or self.full)
-
-    def put_by(self) -> None:
-        self.full.append(self.block if self.filled == self.size else self.block[: self.filled])
-        self.block, self.filled = bytearray(self.size), 0
-
-    async def next(self, patience: float) -> bytearray:
-        """The next block, or what has come of it by then; empty where nothing has, or nothing more will."""
-        if not self.full and self.left and not self.is_lost:
-            self.stirred.clear()
-            try:
+    async def stirs(self, patience: float) -> None:
+        """Wait until enough has come for somebody to be woken, or the line is lost; for `patience` seconds at most."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(self.left, ENOUGH))
+        loop, stirred = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self.connection, stirred.set)
+        try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
-                    while not self.full and not self.is_lost:
-                        await self.stirred.wait()
-                        self.stirred.clear()
-            except TimeoutError:
-                pass
-        if not self.full and self.filled:  # less than a block, but a second old
-            self.put_by()
-        block = self.full.popleft() if self.full else bytearray()
-        if self.left and not self.is_lost:
-            self.server.flow.resume_reading()
-        return block
+                    await stirred.wait()
+        finally:
+            loop.remove_reader(self.connection)
+
+    def draw(self, handle: int, at: int, most: int) -> int:
+        """Move what has come of the body into a file, to `at`; how many bytes, 0 where there are none now."""
+        moved = 0
+        while came := self.take(min(most - moved, self.left)):
+            to = moved + came
+            while moved < to:
+                moved += self.pour(handle, at + moved, to - moved)
+        return moved
+
+    def take(self, most: int) -> int:
+        """Bytes that are in the pipe now."""
+        if not most:
+            return 0
+        try:
+            came = os.splice(self.connection.fileno(), self.pipe, most, flags=os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK)
+        except BlockingIOError:
+            return 0
+        except OSError:  # the sender has hung up in one of many ways
+            came = 0
+        self.left -= came
+        self.is_lost = not came
+        return came
+
+    def pour(self, handle: int, at: int, size: int) -> int:
+        try:
+            return os.splice(self.pipe_end, handle, size, offset_dst=at, flags=os.SPLICE_F_MOVE)
+        except OSError as error:
+            if error.errno != EINVAL:
+                raise
+        data = memoryview(os.read(self.pipe_end, size))  # a file system that knows no splice
+        moved = 0
+        while moved < len(data):
+            moved += os.pwrite(handle, data[moved:], at + moved)
+        return moved
+
+    def skip(self) -> int:
+        """Throw away what has come of the body; how many bytes."""
+        came = self.take(min(ENOUGH, self.left))
+        if came:
+            os.read(self.pipe_end, came)
+        return came
 
     def give_back(self) -> None:
-        """Let the server have its connection again, all of this request's body being read."""
-        parser = httptools.HttpRequestParser(self.server)  # the old one waits for that body
-        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        self.server.parser = parser
-        self.cycle.more_body = False
-        self.cycle.message_event.set()
-        self.lend(self.server)
-
-    def lend(self, protocol: asyncio.BaseProtocol) -> None:
-        """Reading stops meanwhile: uvloop asks only when it begins what kind of protocol it reads for."""
-        self.server.flow.pause_reading()
-        self.transport.set_protocol(protocol)
+        """Let the server have its connection again: all of the body is taken, or nothing more will come."""
+        if not self.left:
+            parser = httptools.HttpRequestParser(self.server)  # the old one waits for that body
+            parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            self.server.parser = parser
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self.server.flow.resume_reading()
 
-    def give_up(self) -> None:
-        """Keep the connection until its answer is sent, and end it then: what is left of the body is no request."""
-        self.cycle.keep_alive = False
-
-    def eof_received(self) -> None:
-        """The sender will send no more: uvicorn waits for the line to close, and so do we."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
-        self.stirred.set()
-        self.server.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self.server.pause_writing()
-
-    def resume_writing(self) -> None:
-        self.server.resume_writing()
+    def close(self) -> None:
+        """Let go of what this process holds: the connection has not ended as long as we have hold of it."""
+        self.connection.close()
+        os.close(self.pipe)
+        os.close(self.pipe_end)

@@ -7,11 +7,15 @@ request, or the sweep, goes on with.
 
 import hashlib
 import logging
+import os
 import secrets
+import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +29,9 @@ from processing.clocks import is_over
 from processing.errors import Empty, MediaError
 from uploads import keeping
 from uploads.intake import incoming
-from uploads.intake.digest import Sha256, is_resumable
-from uploads.intake.incoming import Lost
+from uploads.intake.digest import Sha256, hash_file, is_resumable
+from uploads.intake.incoming import STRETCH, Keeper, Lost
+from uploads.intake.line import Line
 from uploads.intake.tus import Checksum
 from uploads.models import Original, Upload
 from uploads.sniffing import HEAD
@@ -37,6 +42,7 @@ hashers = ThreadPoolExecutor(8, thread_name_prefix="hashing")  # more than there
 LEASE = timedelta(seconds=5)  # how long an upload is locked when who receives it is killed, or its line goes dead
 RENEW_AFTER = 2.0  # seconds of silence: who was silent for longer may hold nothing any more
 SAVE_EVERY = 1.0  # seconds: what a kill can cost of a fast upload, and a write to the database for each
+BEHIND = 2  # pieces that may wait to be hashed; then the sender does
 BATCH = 1000  # rows that a sweep has in hand at once
 KEPT_FOR = timedelta(days=1)  # since the last byte; a closed lid, a night, a train
 
@@ -108,7 +114,8 @@ class Receiver:
             upload.offset, upload.hashing = kept, None
         self.keeper = None if upload.is_whole or upload.direct else incoming.keeper(upload)
         self.digest = digest_of(upload)
-        self.hashing: Future[None] | None = None
+        self.hashing: deque[Future[None]] = deque()
+        self.at_work = threading.Lock()  # a request can be ended while a thread is still at its bytes
         self.room = keeping.room_for(upload.owner) + reserved(upload)
         self.saved_at = self.renewed_at = time.monotonic()
 
@@ -117,17 +124,28 @@ class Receiver:
 
         Raises TooMany, MediaError where the upload may not be kept, and Lost where somebody took over.
         """
-        self.check_lease()
         self.check_room_for(len(data))
-        if self.checking:
-            self.checking.update(data)
         left = memoryview(data)
-        while left and self.keeper:
-            size = self.keeper.take(left)
-            self.count(left[:size])
-            left = left[size:]
-            if not self.checksum and self.keeper.is_settled and self.is_due:
-                self.save()
+        while left:
+            left = left[self.add(partial(put, left)) :]
+
+    def draw(self, line: Line) -> int:
+        """Add what has come by this line, or a stretch of it: others wait for this thread. How many bytes.
+
+        There must be room for all of its body (`check_room_for`). Raises as `write` does.
+        """
+        return self.add(line.draw)
+
+    def add(self, fill: Callable[[int, int, int], int]) -> int:
+        """Add the bytes that `fill(handle, at, most)` writes into a file; how many."""
+        with self.at_work:
+            self.check_lease()
+            if not self.keeper:
+                raise TooMany
+            size = fill(self.keeper.handle, self.keeper.at, min(self.keeper.room, STRETCH))
+            if size:
+                self.count(self.keeper, size)
+            return size
 
     @property
     def is_due(self) -> bool:
@@ -141,25 +159,39 @@ class Receiver:
         keeping.check_size(size)
         keeping.check_room(size, self.room)
 
-    def count(self, data: memoryview) -> None:
+    def count(self, keeper: Keeper, size: int) -> None:
+        """So many bytes have been written behind those that were kept."""
+        self.upload.offset += size
+        self.hash(keeper.handle, keeper.at, size)
+        self.sniff(keeper.handle, keeper.at, size)
+        if size == keeper.room:
+            self.hashed()
+        keeper.added(size)
+        if not self.checksum and keeper.is_settled and self.is_due:
+            self.save()
+
+    def sniff(self, handle: int, at: int, size: int) -> None:
         upload = self.upload
-        upload.offset += len(data)
-        if self.digest:
-            self.hash(self.digest, data)
         if not upload.kind:
-            upload.head = bytes(upload.head) + bytes(data[: HEAD - len(upload.head)])
+            upload.head = bytes(upload.head) + os.pread(handle, min(size, HEAD - len(upload.head)), at)
             sniff(upload)
 
-    def hash(self, digest: Sha256, data: memoryview) -> None:
-        """Add to the digest in another thread, beside the next write: each takes as long as the other."""
-        self.hashed()
-        self.hashing = hashers.submit(digest.update, data)
+    def hash(self, handle: int, at: int, size: int) -> None:
+        """Add to the digests in another thread, beside the next write: each takes as long as the other.
+
+        What is hashed is read from the file, so that it is what is kept, and the pieces of one file one by one.
+        """
+        if len(self.hashing) == BEHIND:
+            self.hashing.popleft().result()
+        digests = [digest for digest in (self.digest, self.checking) if digest]
+        if digests:
+            before = self.hashing[-1] if self.hashing else None
+            self.hashing.append(hashers.submit(hash_next, before, digests, handle, at, size))
 
     def hashed(self) -> None:
-        """Wait until the digest is that of all bytes so far."""
-        if self.hashing:
-            self.hashing.result()
-            self.hashing = None
+        """Wait until the digests are those of all bytes so far."""
+        while self.hashing:
+            self.hashing.popleft().result()
 
     def check_lease(self) -> None:
         """Do nothing on a lease that has run out unnoticed, in a process that was stopped."""
@@ -201,6 +233,7 @@ class Receiver:
         """
         if self.checksum and is_broken:
             return
+        self.hashed()
         if self.checksum and self.checking.digest() != self.checksum.digest:
             raise Mismatch
         if self.keeper:
@@ -242,10 +275,21 @@ class Receiver:
 
     def release(self) -> None:
         """Let go: the next may come at once."""
-        self.hashed()
-        if self.keeper:
-            self.keeper.close()
+        with self.at_work:
+            wait(self.hashing)  # what it comes to is nobody's any more
+            if self.keeper:
+                self.keeper.close()
         Upload.objects.filter(pk=self.upload.pk, holder=self.holder).update(holder="", lease_until=None)
+
+
+def hash_next(before: Future[None] | None, *piece: Any) -> None:
+    if before:
+        before.result()
+    hash_file(*piece)
+
+
+def put(data: memoryview, handle: int, at: int, most: int) -> int:
+    return os.pwrite(handle, data[:most], at)
 
 
 def take(upload_id: UUID, checksum: Checksum | None = None) -> Receiver:
