@@ -1,5 +1,6 @@
 """Large bodies, which are read past the server's own parser: what comes behind them, and what breaks off."""
 
+import asyncio
 import fcntl
 import hashlib
 import json
@@ -7,6 +8,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from typing import Any, cast
 import httpx
 import psutil
 import pytest
+from django.utils.timezone import now
 
 from processing import storage
 from tests.uploads.test_files import db, film_bytes, kept, program, servers, token, web  # noqa: F401 - fixtures
@@ -23,7 +26,7 @@ from tests.waiting import until
 from uploads.intake import incoming, receiving
 from uploads.intake.digest import hash_file
 from uploads.intake.line import WORTH, Line
-from uploads.intake.receiving import LEASE
+from uploads.intake.receiving import LEASE, RENEW_AFTER
 from uploads.models import Original, Upload
 
 SIZE = WORTH + (3 << 20) + 17
@@ -116,6 +119,17 @@ def test_large_body__whose_line_goes_dead_lets_the_client_in_again_where_it_was(
     until(lambda: patch(program, place, WORTH + 1234, data[WORTH + 1234 :]).status_code == 204, LEASE.seconds / 2)
     dead.close()
     assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_large_body__whose_line_stays_silent_takes_the_upload_no_more(program):  # noqa: F811
+    place = create(program, SIZE)
+    silent = HalfPatch(program, place, 0, SIZE).send(film_bytes(WORTH + 1234))
+    until(lambda: offset(program, place) == WORTH + 1234)
+    until(lambda: row_of(place).lease_until <= now())
+    end, leases = time.monotonic() + 2 * RENEW_AFTER, set()
+    until(lambda: leases.add(row_of(place).lease_until) or time.monotonic() > end)
+    assert len(leases) == 1, "others would be told that it is being sent"
+    silent.close()
 
 
 def test_large_body__that_was_silent_goes_on(program):  # noqa: F811
@@ -224,6 +238,16 @@ def test_line__where_splicing_into_the_file_cannot_be_done_writes(tmp_path):
         assert lent.line.draw(file.fileno(), 0, len(data)) == len(data)
         file.seek(0)
         assert file.read() == data
+
+
+def test_line__stirs_when_something_or_nothing_more_will_come():
+    with Lent(100) as lent:
+        assert not asyncio.run(lent.line.stirs(0.01))
+        lent.other.sendall(b"a")
+        assert asyncio.run(lent.line.stirs(0.01))
+        assert lent.line.skip() == 1
+        lent.other.close()
+        assert asyncio.run(lent.line.stirs(30))
 
 
 def test_line__skips_what_nobody_wants():

@@ -235,8 +235,7 @@ class Exchange:
     async def keep_line(self, receiver: Receiver, line: Line) -> None:
         was_silent = False
         while self.is_open:
-            await line.stirs(SAVE_EVERY)
-            came = await run(receiver.draw, line)
+            came = await run(receiver.draw, line) if await line.stirs(SAVE_EVERY) else 0
             self.heard_from(line, came)
             if not (came or was_silent or self.is_broken):
                 await run(make_way, receiver)

@@ -44,8 +44,11 @@ class Line:
         with suppress(PermissionError):  # of one user's pipes only so many may be large; a small one takes more turns
             fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, ENOUGH)
 
-    async def stirs(self, patience: float) -> None:
-        """Wait until enough has come for somebody to be woken, or the line is lost; for `patience` seconds at most."""
+    async def stirs(self, patience: float) -> bool:
+        """Wait until enough has come for somebody to be woken, or the line is lost; for `patience` seconds at most.
+
+        Whether there is anything to draw then, be it that nothing more will come.
+        """
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, min(self.left, ENOUGH))
         loop, stirred = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self.connection, stirred.set)
@@ -55,6 +58,14 @@ class Line:
                     await stirred.wait()
         finally:
             loop.remove_reader(self.connection)
+        return stirred.is_set() or self.is_wet()
+
+    def is_wet(self) -> bool:
+        """Whether a byte has come that is not drawn yet."""
+        try:
+            return bool(self.connection.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
 
     def draw(self, handle: int, at: int, most: int) -> int:
         """Move what has come of the body into a file, to `at`; how many bytes, 0 where there are none now."""
