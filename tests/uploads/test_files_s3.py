@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils.timezone import now
 
 from processing import storage
 from processing.models import Job
+from tests.chaos.line import Line
 from tests.processing.test_storage_s3 import settings_with
 from tests.swift.store import Store
 from tests.uploads.test_files import error_of, film_bytes
@@ -151,6 +153,34 @@ def test_kill__costs_less_than_a_part(program, store, servers, token):
         assert patch(other, elsewhere, PART, data[PART:]).headers["x-original-id"]
     servers[0].start()
     assert Original.objects.get().sha256 == hashlib.sha256(data).hexdigest()
+    assert kept(store) == data
+    assert nothing_else(store)
+
+
+def test_outage__amid_a_large_body_is_said_and_the_upload_goes_on(store, token, tmp_path):
+    data = film_bytes(3 * PART)
+    way = Line(int(store.endpoint.rpartition(":")[2]), seed=1)
+    web = Web(tmp_path / "web.log", **replace(store, endpoint=f"http://127.0.0.1:{way.port}").environment())
+    web.start()
+    with web.client(token) as client:
+        place = create(client, len(data))
+        half = HalfPatch(client, place, 0, len(data)).send(data[: PART + 1234])
+        until(lambda: row_of(place).offset == PART)
+        way.be("gone")
+        half.socket.settimeout(30)
+        half.send(data[PART + 1234 : 2 * PART + 1234])
+        answer = b""
+        while piece := half.socket.recv(4096):
+            answer += piece
+        half.close()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b'"unavailable"' in answer
+        assert b"\r\nconnection: close\r\n" in answer.lower(), "what is left of the body is no request"
+        way.be("well")
+        assert offset(client, place) == PART
+        assert patch(client, place, PART, data[PART:]).status_code == 204
+    web.kill()
+    way.close()
     assert kept(store) == data
     assert nothing_else(store)
 
