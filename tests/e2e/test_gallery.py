@@ -170,7 +170,19 @@ def test_selection__is_deleted_once_that_is_confirmed(page, service):
 
 def test_nothing_moves__while_the_gallery_loads(page):
     page.wait_for_load_state("networkidle")
-    assert page.evaluate("window.moved || 0") < MOVED
+    assert page.evaluate("window.moved || 0") < MOVED, page.evaluate("window.movers")
+
+
+def test_nothing_moves__while_the_gallery_comes_in_slowly(page):
+    line = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 20, "uploadThroughput": 20_000, "downloadThroughput": 20_000}  # bytes a second
+    line.send("Network.enable")
+    line.send("Network.emulateNetworkConditions", slow)
+    try:
+        page.reload(wait_until="networkidle")
+        assert page.evaluate("window.moved || 0") < MOVED, page.evaluate("window.movers")
+    finally:
+        line.detach()
 
 
 @pytest.mark.parametrize(("width", "left"), [(1280, 44), (390, 56)])
