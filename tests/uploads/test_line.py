@@ -23,7 +23,7 @@ from processing import storage
 from tests.uploads.test_files import db, film_bytes, kept, program, servers, token, web  # noqa: F401 - fixtures
 from tests.uploads.web import BODY, HalfPatch, create, offset, patch, row_of
 from tests.waiting import until
-from uploads.intake import incoming, receiving
+from uploads.intake import digest, incoming, receiving
 from uploads.intake.digest import hash_file
 from uploads.intake.line import WORTH, Line
 from uploads.intake.receiving import LEASE, RENEW_AFTER
@@ -282,10 +282,28 @@ def test_receiver__that_is_ended_while_a_thread_writes_waits_for_it(receiver, mo
         assert writing.result() == 4
 
 
+def test_receiver__that_is_ended_while_a_thread_puts_away_waits_for_it(receiver, monkeypatch):
+    is_settling, is_closed, close, waited = threading.Event(), threading.Event(), receiver.keeper.close, []
+
+    def settle(*, whole: bool) -> None:  # noqa: ARG001
+        is_settling.set()
+        waited.append(not is_closed.wait(0.3))
+        raise EOFError  # before it comes to rows, which this thread cannot see
+
+    monkeypatch.setattr(receiver.keeper, "settle", settle)
+    monkeypatch.setattr(receiver.keeper, "close", lambda: (is_closed.set(), close()))
+    with ThreadPoolExecutor() as threads:
+        settling = threads.submit(receiver.settle)
+        is_settling.wait()
+        receiver.release()
+        assert isinstance(settling.exception(), EOFError)
+    assert waited == [True]
+
+
 def test_receiver__that_is_ended_before_all_is_hashed_waits_for_that_too(receiver, monkeypatch):
     is_closed, close, hashed = threading.Event(), receiver.keeper.close, []
     monkeypatch.setattr(receiver.keeper, "close", lambda: (is_closed.set(), close()))
-    monkeypatch.setattr(receiving, "hash_file", lambda *_: hashed.append(not is_closed.wait(0.3)))
+    monkeypatch.setattr(digest, "hash_file", lambda *_: hashed.append(not is_closed.wait(0.3)))
     receiver.write(bytearray(b"1234"))
     receiver.release()
     assert hashed == [True]
@@ -298,7 +316,7 @@ def test_receiver__whose_file_was_cut_off_says_so_and_lets_go(receiver, monkeypa
         cut.wait()
         hash_file(digests, handle, at, size)
 
-    monkeypatch.setattr(receiving, "hash_file", hash_when_cut)
+    monkeypatch.setattr(digest, "hash_file", hash_when_cut)
     receiver.write(bytearray(film_bytes(8192)))
     os.truncate(incoming.path_of(receiver.upload), 4096)
     cut.set()
@@ -318,9 +336,9 @@ def test_receiver__hashes_one_piece_after_the_other(receiver, monkeypatch):
             assert not second.wait(0.3)
         hash_file(digests, handle, at, size)
 
-    monkeypatch.setattr(receiving, "hash_file", hash_slowly)
+    monkeypatch.setattr(digest, "hash_file", hash_slowly)
     receiver.write(bytearray(data[:4096]))
     receiver.write(bytearray(data[4096:]))
-    receiver.hashed()
+    receiver.hashing.catch_up()
     assert receiver.digest.hexdigest() == hashlib.sha256(data).hexdigest()
     receiver.release()

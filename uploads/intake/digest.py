@@ -10,13 +10,18 @@ import _hashlib
 import ctypes
 import hashlib
 import os
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
 
 # uint32 h[8], Nl, Nh, data[16], num, md_len: <openssl/sha.h>, unchanged since 0.9.8
 STATE = 112
+BEHIND = 2  # pieces that may wait to be hashed; then who writes does
 SIEVE = 256 << 10  # bytes that are hashed at a time: they are still in the processor's cache when they are
+
+hashers = ThreadPoolExecutor(8, thread_name_prefix="hashing")  # more than there are cores would not be quicker
 
 
 class Sha256:
@@ -43,6 +48,41 @@ class Sha256:
         digest = ctypes.create_string_buffer(32)
         libcrypto().SHA256_Final(digest, context)
         return digest.raw.hex()
+
+
+class Hashing:
+    """Digests of a file while it is written, worked out in another thread: the next write takes as long as they do.
+
+    What is hashed is read from the file, so that it is what is kept; its pieces one by one, as they were added.
+    """
+
+    def __init__(self, *digests: Any) -> None:
+        """Those that are None are left out."""
+        self.digests = [digest for digest in digests if digest]
+        self.pieces: deque[Future[None]] = deque()
+
+    def add(self, handle: int, at: int, size: int) -> None:
+        """These bytes come next. Waits where too many do already; raises what reading them has raised."""
+        if len(self.pieces) == BEHIND:
+            self.pieces.popleft().result()
+        if self.digests:
+            before = self.pieces[-1] if self.pieces else None
+            self.pieces.append(hashers.submit(hash_next, before, self.digests, handle, at, size))
+
+    def catch_up(self) -> None:
+        """Wait until the digests are those of all bytes so far. Raises what reading them has raised."""
+        while self.pieces:
+            self.pieces.popleft().result()
+
+    def give_up(self) -> None:
+        """Wait until nobody reads the file any longer, whatever comes of it."""
+        wait(self.pieces)
+
+
+def hash_next(before: Future[None] | None, *piece: Any) -> None:
+    if before:
+        before.result()
+    hash_file(*piece)
 
 
 def hash_file(digests: Sequence[Any], handle: int, at: int, size: int) -> None:

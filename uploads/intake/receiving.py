@@ -11,9 +11,7 @@ import os
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -29,7 +27,7 @@ from processing.clocks import is_over
 from processing.errors import Empty, MediaError
 from uploads import keeping
 from uploads.intake import incoming
-from uploads.intake.digest import Sha256, hash_file, is_resumable
+from uploads.intake.digest import Hashing, Sha256, is_resumable
 from uploads.intake.incoming import STRETCH, Keeper, Lost
 from uploads.intake.line import Line
 from uploads.intake.tus import Checksum
@@ -37,12 +35,10 @@ from uploads.models import Original, Upload
 from uploads.sniffing import HEAD
 
 log = logging.getLogger(__name__)
-hashers = ThreadPoolExecutor(8, thread_name_prefix="hashing")  # more than there are cores would not be quicker
 
 LEASE = timedelta(seconds=5)  # how long an upload is locked when who receives it is killed, or its line goes dead
 RENEW_AFTER = 2.0  # seconds of silence: who was silent for longer may hold nothing any more
 SAVE_EVERY = 1.0  # seconds: what a kill can cost of a fast upload, and a write to the database for each
-BEHIND = 2  # pieces that may wait to be hashed; then the sender does
 BATCH = 1000  # rows that a sweep has in hand at once
 KEPT_FOR = timedelta(days=1)  # since the last byte; a closed lid, a night, a train
 
@@ -114,7 +110,7 @@ class Receiver:
             upload.offset, upload.hashing = kept, None
         self.keeper = None if upload.is_whole or upload.direct else incoming.keeper(upload)
         self.digest = digest_of(upload)
-        self.hashing: deque[Future[None]] = deque()
+        self.hashing = Hashing(self.digest, self.checking)
         self.at_work = threading.Lock()  # a request can be ended while a thread is still at its bytes
         self.room = keeping.room_for(upload.owner) + reserved(upload)
         self.saved_at = self.renewed_at = time.monotonic()
@@ -162,10 +158,10 @@ class Receiver:
     def count(self, keeper: Keeper, size: int) -> None:
         """So many bytes have been written behind those that were kept."""
         self.upload.offset += size
-        self.hash(keeper.handle, keeper.at, size)
+        self.hashing.add(keeper.handle, keeper.at, size)
         self.sniff(keeper.handle, keeper.at, size)
         if size == keeper.room:
-            self.hashed()
+            self.hashing.catch_up()
         keeper.added(size)
         if not self.checksum and keeper.is_settled and self.is_due:
             self.save()
@@ -176,23 +172,6 @@ class Receiver:
             upload.head = bytes(upload.head) + os.pread(handle, min(size, HEAD - len(upload.head)), at)
             sniff(upload)
 
-    def hash(self, handle: int, at: int, size: int) -> None:
-        """Add to the digests in another thread, beside the next write: each takes as long as the other.
-
-        What is hashed is read from the file, so that it is what is kept, and the pieces of one file one by one.
-        """
-        if len(self.hashing) == BEHIND:
-            self.hashing.popleft().result()
-        digests = [digest for digest in (self.digest, self.checking) if digest]
-        if digests:
-            before = self.hashing[-1] if self.hashing else None
-            self.hashing.append(hashers.submit(hash_next, before, digests, handle, at, size))
-
-    def hashed(self) -> None:
-        """Wait until the digests are those of all bytes so far."""
-        while self.hashing:
-            self.hashing.popleft().result()
-
     def check_lease(self) -> None:
         """Do nothing on a lease that has run out unnoticed, in a process that was stopped."""
         if time.monotonic() - self.renewed_at > RENEW_AFTER:
@@ -201,7 +180,7 @@ class Receiver:
     def save(self) -> None:
         """Write down how much is kept. Raises Lost."""
         upload = self.upload
-        self.hashed()
+        self.hashing.catch_up()
         upload.hashing = self.digest.state if self.digest else None
         kept = ("offset", "head", "kind", "hashing", "store_id", "parts", "length")
         self.change(
@@ -233,15 +212,16 @@ class Receiver:
         """
         if self.checksum and is_broken:
             return
-        self.hashed()
-        if self.checksum and self.checking.digest() != self.checksum.digest:
-            raise Mismatch
-        if self.keeper:
-            self.keeper.settle(whole=self.upload.is_whole)
-            self.save()
-            self.keeper.tidy()
-        if self.upload.is_whole:
-            self.finish()
+        with self.at_work:
+            self.hashing.catch_up()
+            if self.checksum and self.checking.digest() != self.checksum.digest:
+                raise Mismatch
+            if self.keeper:
+                self.keeper.settle(whole=self.upload.is_whole)
+                self.save()
+                self.keeper.tidy()
+            if self.upload.is_whole:
+                self.finish()
 
     def finish(self) -> None:
         """Let a whole upload be an original."""
@@ -250,7 +230,7 @@ class Receiver:
         if upload.direct and not upload.kind:
             upload.head = next(incoming.blocks(upload.key))[:HEAD]
         sniff(upload)
-        self.hashed()
+        self.hashing.catch_up()
         sha256 = self.digest.hexdigest() if self.digest else self.read_again()
         original = Original(
             owner=upload.owner, name=upload.name, kind=upload.kind, bytes=upload.offset, sha256=sha256, key=upload.key
@@ -276,16 +256,10 @@ class Receiver:
     def release(self) -> None:
         """Let go: the next may come at once."""
         with self.at_work:
-            wait(self.hashing)  # what it comes to is nobody's any more
+            self.hashing.give_up()
             if self.keeper:
                 self.keeper.close()
         Upload.objects.filter(pk=self.upload.pk, holder=self.holder).update(holder="", lease_until=None)
-
-
-def hash_next(before: Future[None] | None, *piece: Any) -> None:
-    if before:
-        before.result()
-    hash_file(*piece)
 
 
 def put(data: memoryview, handle: int, at: int, most: int) -> int:
