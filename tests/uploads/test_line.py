@@ -285,7 +285,7 @@ def test_receiver__that_is_ended_while_a_thread_writes_waits_for_it(receiver, mo
 def test_receiver__that_is_ended_while_a_thread_puts_away_waits_for_it(receiver, monkeypatch):
     is_settling, is_closed, close, waited = threading.Event(), threading.Event(), receiver.keeper.close, []
 
-    def settle(*, whole: bool) -> None:  # noqa: ARG001
+    def settle(*, whole: bool) -> None:
         is_settling.set()
         waited.append(not is_closed.wait(0.3))
         raise EOFError  # before it comes to rows, which this thread cannot see
