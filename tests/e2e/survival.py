@@ -87,6 +87,7 @@ def by_tus_js_client(url: str, sender: Sender, path: Path) -> None:
     words = ["send.js", f"{url}/files/", sender.token, str(path)]
     done = node(words, return_completed_process=True, cwd=CLIENTS, capture_output=True)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.strip(), "it ended without a word, and so without an answer"
     assert UUID(done.stdout.decode().strip()), "it is told which original its upload became"
 
 
@@ -151,6 +152,11 @@ class Stage:
     def kill(self, port: int) -> None:
         """SIGKILL the web process of this port; another one is started for it."""
         assert self.service.kill("uvicorn", f"--port {port}"), "the web process was not there to be killed"
+
+    def wait(self) -> None:
+        """Until all that were killed are there again."""
+        for port in self.ports:
+            until(partial(answers, port), 30)
 
     def sender(self) -> Sender:
         self.service.client(USER).close()
@@ -223,14 +229,14 @@ def survive(stage: Stage, sender: Sender, path: Path, send: Callable[[str, Sende
     size = path.stat().st_size
     cuts = sorted(chance.sample(range(1, size), CUTS))
     strike = Strike(chance.randrange(1, size), stage.kill)
+    stage.wait()
     line = Line(stage.ports, cuts, unheard=1, strike=strike)
     began = time.monotonic()
     with ThreadPoolExecutor() as other:
         other.submit(send, f"http://127.0.0.1:{line.port}", sender, path).result()
     spent = time.monotonic() - began
     line.close()
-    for port in stage.ports:
-        until(partial(answers, port), 30)
+    stage.wait()
     return Outcome(
         size=size,
         cuts=cuts,

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import socket
+import struct
 import threading
 import time
 from base64 import b64encode
@@ -30,6 +31,7 @@ from uploads.intake.receiving import LEASE, RENEW_AFTER
 from uploads.models import Original, Upload
 
 SIZE = WORTH + (3 << 20) + 17
+DATA_SEGS_IN = 152  # where Linux's tcp_info counts the segments that have come with data
 
 
 def patch_head(place: httpx.URL, program: httpx.Client, at: int, length: int) -> bytes:  # noqa: F811
@@ -102,6 +104,18 @@ def test_large_body__of_an_upload_that_another_sends_is_refused_before_it_comes(
     until(lambda: row_of(place).lease_until)
     assert told_of_the_head(program, place, 0, SIZE) == (423, "locked")
     other.close()
+
+
+def test_large_body__is_refused_by_an_answer_that_no_line_can_break_in_two(program):  # noqa: F811
+    place = httpx.URL(create(program, SIZE))
+    with socket.create_connection((place.host, place.port), timeout=10) as line:
+        line.sendall(patch_head(place, program, 1, SIZE - 1))
+        answer = line.recv(4096)
+        while not answer.endswith(b"}}"):
+            answer += line.recv(4096)
+        segments = struct.unpack_from("I", line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), DATA_SEGS_IN)
+    assert answer.startswith(b"HTTP/1.1 409")
+    assert segments == (1,)
 
 
 def test_large_body__at_another_offset_is_refused_before_it_comes(program):  # noqa: F811

@@ -29,7 +29,7 @@ from processing.outages import AWAY, RETRY_SECONDS, is_outage
 from uploads.auth import Forged, caller, request_of
 from uploads.intake import receiving, tus
 from uploads.intake.incoming import BLOCK, Lost
-from uploads.intake.line import Line
+from uploads.intake.line import Line, in_one_piece
 from uploads.intake.receiving import SAVE_EVERY, Held, Mismatch, Receiver, TooMany
 from uploads.intake.tus import Chunk, Refused
 from uploads.models import Upload
@@ -104,16 +104,20 @@ class Exchange:
             await response(self.scope, self.receive, send if self.has_ended else self.lingering(send))
 
     def lingering(self, send: Send) -> Send:
-        """Sends the whole answer, and its end, which closes the connection, when the client has hung up or is done."""
+        """Sends the answer in one piece; its end, which hangs up, once the client has hung up or is done."""
+        head: list[Message] = []
 
         async def send_and_wait(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                await send({**message, "more_body": True})
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LINGER):
-                        await self.read_on(READ_ON)
-                message = {"type": "http.response.body"}
-            await send(message)
+            if message["type"] == "http.response.start":
+                head.append(message)
+                return
+            with in_one_piece(self.receive):
+                for part in (*head, {**message, "more_body": True}):
+                    await send(part)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINGER):
+                    await self.read_on(READ_ON)
+            await send({"type": "http.response.body"})
 
         return send_and_wait
 

@@ -9,7 +9,8 @@ import asyncio
 import fcntl
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from errno import EINVAL
 
 import httptools
@@ -125,3 +126,22 @@ class Line:
         self.connection.close()
         os.close(self.pipe)
         os.close(self.pipe_end)
+
+
+@contextmanager
+def in_one_piece(receive: Receive) -> Iterator[None]:
+    """Have what is sent meanwhile to the client of this `receive` go as one segment, as far as it fits.
+
+    uvicorn writes an answer's head and its body apart, and a line may break between them. Elsewhere nothing changes.
+    """
+    cycle = getattr(receive, "__self__", None)
+    lent = None
+    if isinstance(cycle, RequestResponseCycle) and not cycle.transport.is_closing():
+        lent = cycle.transport.get_extra_info("socket")
+    if not (lent and lent.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_CORK")):
+        yield
+        return
+    with socket.socket(fileno=os.dup(lent.fileno())) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        yield
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
