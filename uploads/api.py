@@ -68,7 +68,7 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[OriginalOut
     200 where you have sent the same bytes before: it is the original that they became. While much is waiting,
     `queue_position` and `eta_seconds` may be null in this answer: ask for the original, or watch it.
     """
-    original = keeping.keep(request.user, file.name or "", file)  # type: ignore[arg-type]
+    original = keeping.keep(request.user, file.name or "", file)
     if original.was_there:
         row = originals().get(pk=original.pk)
         return Status(200, represent(row, SPARED.read([row.run]), request.build_absolute_uri))

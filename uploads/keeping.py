@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
@@ -23,10 +24,11 @@ CHUNK = 1 << 20  # threaded writes of up to 1 MiB cost the least (Ingest, measur
 # Bytes that are put away before anybody looks whether they are there already, which is done under the owner's lock in
 # any case: few send a file twice, and looking twice takes a thirtieth of what a small one costs.
 QUICKLY_KEPT = 1 << 20
+READABLE = 0o644  # as what is written here is: a server before us may send it
 
 
-def keep(owner: Any, name: str, source: BinaryIO) -> Original:
-    """Store the bytes of `source` as a new original of `owner` and owe it its processing.
+def keep(owner: Any, name: str, source: Any) -> Original:
+    """Store the bytes of `source`, a file, as a new original of `owner` and owe it its processing.
 
     Raises MediaError (empty, too_large, quota_exceeded, unsupported_type) and then keeps nothing.
     What is returned is on the disk and in the database: it will end ready, or failed with a reason.
@@ -35,7 +37,7 @@ def keep(owner: Any, name: str, source: BinaryIO) -> Original:
     kind = kind_of_stream(source)
     with storage.scratch("upload") as folder:
         path = folder / "original"
-        size, sha256 = copy(source, path, room_for(owner))
+        size, sha256 = place(source, path, room_for(owner))
         if size > QUICKLY_KEPT and (found := twin(owner, sha256)):
             return found
         original = Original(owner=owner, name=shown_name(name), kind=kind, bytes=size, sha256=sha256, key=new_key())
@@ -88,7 +90,7 @@ def twin(owner: Any, sha256: str) -> Original | None:
     return found
 
 
-def kind_of_stream(source: BinaryIO) -> str:
+def kind_of_stream(source: Any) -> str:
     head = source.read(HEAD)
     source.seek(0)
     if not head:
@@ -124,17 +126,32 @@ def check_room(size: int, room: int) -> None:
         raise QuotaExceeded(free=max(0, room), allowed=settings.QUOTA_BYTES or 0)
 
 
-def copy(source: BinaryIO, path: Path, room: int) -> tuple[int, str]:
-    """Write the stream to `path`; its bytes and sha256. Raises when it is larger than allowed."""
+def place(source: Any, path: Path, room: int) -> tuple[int, str]:
+    """Let the file's bytes be a file at `path`; how many, and their sha256. Raises when there are more than allowed.
+
+    What Django has written to our disk is moved: writing a large body once more is time, and waits in line for the
+    disk before what others are to be answered by.
+    """
+    if isinstance(source, TemporaryUploadedFile):
+        measured = measure(source, room)
+        Path(source.temporary_file_path()).replace(path)
+        path.chmod(READABLE)
+        return measured
+    with path.open("wb") as target:
+        return measure(source, room, target)
+
+
+def measure(source: Any, room: int, copy: BinaryIO | None = None) -> tuple[int, str]:
+    """How many bytes the file has, and their sha256; writes them into `copy` on the way."""
     digest = hashlib.sha256()
     size = 0
-    with path.open("wb") as target:
-        while chunk := source.read(CHUNK):
-            size += len(chunk)
-            check_size(size)
-            check_room(size, room)
-            digest.update(chunk)
-            target.write(chunk)
+    while chunk := source.read(CHUNK):
+        size += len(chunk)
+        check_size(size)
+        check_room(size, room)
+        digest.update(chunk)
+        if copy:
+            copy.write(chunk)
     return size, digest.hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Writers of the embedded database stand in line, whatever becomes of those before them."""
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -136,3 +137,28 @@ def pages_until_carried_back() -> int:
     connection.close()
     with connection.cursor() as cursor:
         return int(cursor.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
+
+
+def test_statement_by_itself__is_not_overtaken_by_all_the_others(crew):
+    """As SQLite has it, who found it taken sleeps ever longer: one of twenty let some five hundred go first."""
+    write()
+    is_over, done = threading.Event(), []
+
+    def rename() -> int:
+        """How many writers came first."""
+        before = len(done)
+        get_user_model().objects.filter(username="bob").update(first_name="Bob")
+        return len(done) - before
+
+    def write_on() -> None:
+        while not is_over.is_set():
+            write(secrets.token_hex(8))
+            done.append(True)
+
+    others = [in_thread(crew, write_on) for _ in range(4)]
+    until(lambda: len(done) > 4)
+    overtaken = in_thread(crew, lambda: [rename() for _ in range(20)]).result(60)
+    is_over.set()
+    for each in others:
+        each.result(20)
+    assert max(overtaken) < 100

@@ -4,12 +4,14 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.utils.timezone import now
 
 from processing import doorbells, runner, storage, sweeping
@@ -58,6 +60,46 @@ def test_keep__bytes_are_those_that_were_sent(upload):
     original = upload(data)
     assert kept_bytes(original) == data
     assert (original.bytes, original.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+@pytest.fixture
+def written(settings: Any) -> Callable[[bytes], TemporaryUploadedFile]:
+    """What Django has written to our disk, as it does with a large body."""
+    settings.FILE_UPLOAD_TEMP_DIR = settings.SCRATCH
+
+    def write(data: bytes) -> TemporaryUploadedFile:
+        file = TemporaryUploadedFile("photo.jpg", "image/jpeg", len(data), None)
+        file.write(data)
+        file.seek(0)
+        return file
+
+    return write
+
+
+def test_keep__what_is_on_our_disk_is_not_written_again(alice, written):
+    data = new_photo_bytes() + bytes(3 << 20)
+    with written(data) as file:
+        inode = Path(file.temporary_file_path()).stat().st_ino
+        original = keeping.keep(alice, "photo.jpg", file)
+    path = Path(storage.default_storage.path(original.key))
+    assert path.stat().st_ino == inode
+    assert kept_bytes(original) == data
+    assert (original.bytes, original.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert not any(settings.SCRATCH.iterdir())
+
+
+def test_keep__what_was_on_our_disk_may_be_read_by_a_server_before_us(alice, written):
+    with written(new_photo_bytes()) as file:
+        original = keeping.keep(alice, "photo.jpg", file)
+    assert Path(storage.default_storage.path(original.key)).stat().st_mode & 0o777 == 0o644
+
+
+def test_keep__what_is_on_our_disk_and_too_large_goes(alice, written, settings):
+    data = new_photo_bytes()
+    settings.MAX_UPLOAD_BYTES = len(data) - 1
+    with written(data) as file, pytest.raises(TooLarge):
+        keeping.keep(alice, "photo.jpg", file)
+    assert nothing_is_left()
 
 
 def test_keep__row_run_and_jobs_are_there_and_scratch_is_empty(upload):
