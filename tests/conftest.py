@@ -139,8 +139,11 @@ def new_photo_bytes(*args: Any, **options: Any) -> bytes:
 
 
 def fresh(data: bytes) -> bytes:
-    """The same picture or film in bytes that nobody has sent before: behind its end, where no reader looks."""
-    return data + b"\0\0\0\x18free" + secrets.token_bytes(16)
+    """The same picture or film in bytes that nobody has sent before: behind its end, where no reader looks.
+
+    In letters: what is torn is read on into them, and a byte of 255 may be taken for the end that it has not.
+    """
+    return data + b"\0\0\0\x18free" + secrets.token_hex(8).encode()
 
 
 @pytest.fixture
