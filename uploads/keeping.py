@@ -24,7 +24,6 @@ CHUNK = 1 << 20  # threaded writes of up to 1 MiB cost the least (Ingest, measur
 # Bytes that are put away before anybody looks whether they are there already, which is done under the owner's lock in
 # any case: few send a file twice, and looking twice takes a thirtieth of what a small one costs.
 QUICKLY_KEPT = 1 << 20
-READABLE = 0o644  # as what is written here is: a server before us may send it
 
 
 def keep(owner: Any, name: str, source: Any) -> Original:
@@ -134,8 +133,10 @@ def place(source: Any, path: Path, room: int) -> tuple[int, str]:
     """
     if isinstance(source, TemporaryUploadedFile):
         measured = measure(source, room)
-        Path(source.temporary_file_path()).replace(path)
-        path.chmod(READABLE)
+        path.touch()
+        sent = Path(source.temporary_file_path())
+        sent.chmod(path.stat().st_mode)  # as all of ours: a temporary file is closed to a server before us
+        sent.replace(path)
         return measured
     with path.open("wb") as target:
         return measure(source, room, target)

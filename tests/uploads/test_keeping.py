@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -88,10 +89,15 @@ def test_keep__what_is_on_our_disk_is_not_written_again(alice, written):
     assert not any(settings.SCRATCH.iterdir())
 
 
-def test_keep__what_was_on_our_disk_may_be_read_by_a_server_before_us(alice, written):
-    with written(new_photo_bytes()) as file:
-        original = keeping.keep(alice, "photo.jpg", file)
-    assert Path(storage.default_storage.path(original.key)).stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_keep__what_was_on_our_disk_may_be_read_by_whom_all_our_files_may(alice, written, mask, mode):
+    before = os.umask(mask)
+    try:
+        with written(new_photo_bytes()) as file:
+            original = keeping.keep(alice, "photo.jpg", file)
+    finally:
+        os.umask(before)
+    assert Path(storage.default_storage.path(original.key)).stat().st_mode & 0o777 == mode
 
 
 def test_keep__what_is_on_our_disk_and_too_large_goes(alice, written, settings):
