@@ -94,7 +94,7 @@ def test_cancel__stops_the_encoder(service, clip):
 def test_start_and_stop__nothing_is_left_and_what_was_begun_goes_on(make_service, clip):
     service = make_service(from_nothing=True)
     with service.client("alice") as client:
-        original_id = send(client, clip(8, "1280x720"), "long.mp4")
+        original_id = send(client, clip(30, "1280x720"), "long.mp4")
         until(lambda: service.running("ffmpeg", "libx264"), 40)
     assert service.stop(signal.SIGINT) == 0
     assert not service.processes()

@@ -24,8 +24,8 @@ def test_kill_everything_while_busy__all_end_ready_and_once(make_service, phone_
     service = make_service()
     with service.client("alice") as client:
         video = clip(8, "1280x720")
-        ids = [send(client, phone_photo, f"{number}.jpg") for number in range(8)]
-        ids += [send(client, video, f"{number}.mp4") for number in range(5)]
+        ids = [send(client, phone_photo, f"{number}.jpg") for number in range(12)]
+        ids += [send(client, video, f"{number}.mp4") for number in range(8)]
 
         until(lambda: service.running("ffmpeg", "libx264"), 60)
         assert service.kill("worker", "-Q videos")
